@@ -1,0 +1,47 @@
+/**
+ * What a user owns: problems, a prompt for each, and a check that answers yes or no. The method sees nothing else.
+ */
+
+export interface Message {
+  role: "system" | "user" | "assistant";
+  content: string;
+}
+
+/**
+ * A verifier's answer. `feedback` and `cause` are for people and logs only: neither the reward nor the prompts see
+ * more than the kind.
+ */
+export type Verdict =
+  | { kind: "solved" }
+  | { kind: "failed"; feedback: string }
+  /** The verifier itself failed (threw, timed out): never trained on. */
+  | { kind: "unscored"; cause: string };
+
+/** What a user's verify function may return; `null` or `undefined` means unscored, a number counts as solved from 1. */
+export type VerifierAnswer = boolean | number | null | undefined | Verdict;
+
+export type Split = "train" | "validation" | "test";
+
+/** One problem of a task. */
+export interface Problem<Row = unknown> {
+  /** Unique within the task, stable between runs. */
+  id: string;
+  row: Row;
+}
+
+export interface Task<Row = unknown> {
+  name: string;
+  /** The problems of a split; the same list every time. Throws `MulliganError("data")`. */
+  problems(split: Split): Promise<readonly Problem<Row>[]>;
+  /** The conversation that opens an attempt. */
+  prompt(row: Row): readonly Message[];
+  /** The user turn that follows a failed attempt and asks for a reflection. */
+  reflectionPrompt(row: Row): string;
+  /** The user turn that follows the reflection and puts the task again. */
+  retryPrompt(row: Row): string;
+  /** The user turn that puts the task again without asking for a reflection (the plain-retry control). */
+  plainRetryPrompt(row: Row): string;
+  verify(answer: string, row: Row): VerifierAnswer | Promise<VerifierAnswer>;
+  /** Does this reflection contain a complete solution? Reported as the leak rate (method.md §8.7); absent = not measured. */
+  leaks?(reflection: string, row: Row): boolean;
+}

@@ -1,0 +1,92 @@
+/**
+ * The one configuration schema: mulligan.config.ts, dotted flags, defaults, help texts and the resolved config in a run
+ * folder all come from here. Hyper-parameters carry TRL's names in camelCase.
+ */
+import { z } from "zod";
+
+const probability = z.number().min(0).max(1);
+
+export const CollectConfig = z.strictObject({
+  tries: z.int().min(1).default(1).describe("attempts sampled per problem; every failing one is kept"),
+  maxProblems: z.int().min(1).default(2000).describe("training problems to attempt"),
+  maxFailures: z.int().min(1).default(100_000).describe("stop once this many failures are kept"),
+});
+
+export const EvalConfig = z.strictObject({
+  steps: z.int().min(0).default(20).describe("validate every N training steps; 0 = never"),
+  validationProblems: z.int().min(1).default(300).describe("problems of each validation"),
+  testProblems: z.int().min(1).default(1000).describe("problems of the final test"),
+  temperature: z.number().min(0).default(1).describe("decoding of every evaluated turn; 0 = greedy"),
+  seed: z.int().default(20_250_530).describe("seed of every evaluation draw, separate from training's"),
+  bootstrap: z.int().min(100).default(2000).describe("resamples behind each 95 % interval"),
+});
+
+export const MulliganConfig = z
+  .strictObject({
+    model: z.string().default("mini").describe("a Hugging Face folder, or the name of a shipped model"),
+    task: z.string().default("countdown").describe("a built-in task, or a TypeScript file that exports one"),
+    taskOptions: z.record(z.string(), z.unknown()).default({}).describe("options of a built-in task"),
+    outputDir: z.string().default("runs/latest").describe("run folder"),
+    seed: z.int().default(0).describe("every random draw of the run derives from it"),
+    threads: z.int().min(0).default(0).describe("compute threads; 0 = one per core"),
+
+    collect: CollectConfig.prefault({}),
+    eval: EvalConfig.prefault({}),
+
+    maxSteps: z.int().min(0).default(60).describe("optimiser steps"),
+    failuresPerStep: z.int().min(1).default(32).describe("failed attempts (groups) per step"),
+    numGenerations: z.int().min(2).default(8).describe("reflections per failed attempt (G)"),
+    retriesPerReflection: z
+      .int()
+      .min(1)
+      .default(1)
+      .describe("retries whose mean reward a reflection gets (K)"),
+    maxAttemptLength: z.int().min(1).default(32).describe("most tokens of an attempt or retry"),
+    maxCompletionLength: z.int().min(1).default(32).describe("most tokens of a reflection"),
+    temperature: z.number().positive().default(1).describe("sampling temperature of training and collecting"),
+    topP: probability.default(1).describe("nucleus sampling; 1 = off"),
+    topK: z.int().min(0).default(0).describe("top-k sampling; 0 = off"),
+
+    learnFrom: z
+      .enum(["reflection", "answer", "retry", "reflection+retry"])
+      .default("reflection")
+      .describe("which spans learn: the paper's reflections, or a control"),
+    reward: z
+      .enum(["verifier", "random", "inverted"])
+      .default("verifier")
+      .describe("verifier, or a control: random at the verifier's rate, or inverted"),
+    scaleRewards: z
+      .enum(["group", "batch", "none"])
+      .default("group")
+      .describe("divide advantages by this std"),
+    lossType: z.enum(["grpo", "bnpo", "dr_grpo", "dapo"]).default("dapo").describe("loss normalisation"),
+    beta: z.number().min(0).default(0).describe("weight of the KL to the starting model"),
+    klEstimator: z.enum(["k1", "k2", "k3"]).default("k3").describe("estimator of that KL"),
+    epsilon: z.number().positive().default(0.2).describe("lower clip of the ratio"),
+    epsilonHigh: z.number().positive().default(0.2).describe("upper clip of the ratio"),
+    numIterations: z.int().min(1).default(1).describe("optimiser steps on each batch of episodes"),
+    gradientAccumulationSteps: z
+      .int()
+      .min(1)
+      .default(1)
+      .describe("parts a batch is split into (bnpo normalises each)"),
+    maskTruncatedCompletions: z
+      .boolean()
+      .default(false)
+      .describe("leave reflections cut at their limit out of the loss"),
+    dynamicSampling: z.boolean().default(false).describe("replace groups without signal by further failures"),
+
+    learningRate: z.number().positive().default(1e-4).describe("peak rate, reached after warm-up"),
+    lrSchedulerType: z.enum(["constant", "linear", "cosine"]).default("constant").describe("after warm-up"),
+    warmupSteps: z.int().min(0).default(0).describe("steps of linear warm-up"),
+    adamBeta1: probability.default(0.9),
+    adamBeta2: probability.default(0.999),
+    adamEpsilon: z.number().positive().default(1e-8),
+    weightDecay: z.number().min(0).default(0).describe("decoupled (AdamW), on matrices only"),
+    maxGradNorm: z.number().min(0).default(1).describe("clip the gradient's norm; 0 = off"),
+
+    saveSteps: z.int().min(0).default(0).describe("checkpoint every N steps; 0 = only the last"),
+  })
+  .describe("Mulligan's configuration");
+
+export type MulliganConfig = z.infer<typeof MulliganConfig>;
