@@ -1,0 +1,97 @@
+/**
+ * A graph as ONNX protobuf bytes (onnx.proto3: ModelProto and what it holds). Field numbers are given by name below;
+ * must not know what the ops mean.
+ */
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import type { Attribute, Graph, Node, TensorData } from "./graph.ts";
+import type { DType, Value } from "./value.ts";
+
+const IR_VERSION = 9;
+const OPSET_VERSION = 20;
+const MICROSOFT_OPSET_VERSION = 1;
+
+/** onnx.TensorProto.DataType */
+const DATA_TYPE: Record<DType, number> = { float32: 1, float64: 11, int64: 7, bool: 9 };
+/** onnx.AttributeProto.AttributeType */
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 };
+
+type Write = (writer: BinaryWriter) => void;
+
+export function encodeOnnx(graph: Graph): Uint8Array {
+  const writer = new BinaryWriter();
+  writer.tag(1, WireType.Varint).int64(IR_VERSION);
+  message(writer, 7, (w) => writeGraph(w, graph));
+  message(writer, 8, (w) => writeOpset(w, "", OPSET_VERSION));
+  message(writer, 8, (w) => writeOpset(w, "com.microsoft", MICROSOFT_OPSET_VERSION));
+  return writer.finish();
+}
+
+function message(writer: BinaryWriter, field: number, write: Write): void {
+  writer.tag(field, WireType.LengthDelimited).fork();
+  write(writer);
+  writer.join();
+}
+
+function text(writer: BinaryWriter, field: number, value: string): void {
+  writer.tag(field, WireType.LengthDelimited).string(value);
+}
+
+function integer(writer: BinaryWriter, field: number, value: number): void {
+  writer.tag(field, WireType.Varint).int64(value);
+}
+
+function writeOpset(writer: BinaryWriter, domain: string, version: number): void {
+  text(writer, 1, domain);
+  integer(writer, 2, version);
+}
+
+function writeGraph(writer: BinaryWriter, graph: Graph): void {
+  for (const node of graph.nodes) message(writer, 1, (w) => writeNode(w, node));
+  text(writer, 2, "mulligan");
+  for (const { value, data } of graph.constants) message(writer, 5, (w) => writeTensor(w, value, data));
+  for (const value of graph.inputs) message(writer, 11, (w) => writeValueInfo(w, value));
+  for (const value of graph.outputs) message(writer, 12, (w) => writeValueInfo(w, value));
+}
+
+function writeNode(writer: BinaryWriter, node: Node): void {
+  for (const name of node.inputs) text(writer, 1, name);
+  for (const name of node.outputs) text(writer, 2, name);
+  text(writer, 4, node.op);
+  for (const [name, attribute] of Object.entries(node.attributes)) {
+    message(writer, 5, (w) => writeAttribute(w, name, attribute));
+  }
+  if (node.domain) text(writer, 7, node.domain);
+}
+
+function writeAttribute(writer: BinaryWriter, name: string, attribute: Attribute): void {
+  text(writer, 1, name);
+  if ("float" in attribute) writer.tag(2, WireType.Bit32).float(attribute.float);
+  else if ("int" in attribute) integer(writer, 3, attribute.int);
+  else if ("string" in attribute) text(writer, 4, attribute.string);
+  else for (const value of attribute.ints) integer(writer, 8, value);
+  const kind = Object.keys(attribute)[0] as keyof typeof ATTRIBUTE_TYPE;
+  integer(writer, 20, ATTRIBUTE_TYPE[kind]);
+}
+
+function writeTensor(writer: BinaryWriter, value: Value, data: TensorData): void {
+  for (const dim of value.shape) integer(writer, 1, dim as number);
+  integer(writer, 2, DATA_TYPE[value.dtype]);
+  text(writer, 8, value.name);
+  writer
+    .tag(9, WireType.LengthDelimited)
+    .bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+}
+
+function writeValueInfo(writer: BinaryWriter, value: Value): void {
+  text(writer, 1, value.name);
+  message(writer, 2, (type) =>
+    message(type, 1, (tensor) => {
+      integer(tensor, 1, DATA_TYPE[value.dtype]);
+      message(tensor, 2, (shape) => {
+        for (const dim of value.shape) {
+          message(shape, 1, (w) => (typeof dim === "string" ? text(w, 2, dim) : integer(w, 1, dim)));
+        }
+      });
+    }),
+  );
+}

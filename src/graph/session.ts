@@ -1,0 +1,62 @@
+/**
+ * A compiled graph. Feeds are zero-copy typed arrays; outputs are fresh arrays. `run` computes synchronously inside
+ * (it blocks the thread it is called on), so long graphs belong in a worker.
+ */
+import { createRequire } from "node:module";
+import type { InferenceSession, Tensor } from "onnxruntime-node";
+import type { Graph } from "./graph.ts";
+import { encodeOnnx } from "./onnx.ts";
+import type { Value } from "./value.ts";
+
+// CommonJS on purpose: the runtime is loaded when the first session is made, not when the library is imported.
+const require = createRequire(import.meta.url);
+
+export type FeedData = Float32Array | Float64Array | BigInt64Array | Uint8Array;
+
+export interface Feed {
+  data: FeedData;
+  dims: readonly number[];
+}
+
+export interface Session {
+  run(
+    feeds: Readonly<Record<string, Feed>>,
+  ): Promise<Record<string, { data: FeedData; dims: readonly number[] }>>;
+  release(): Promise<void>;
+}
+
+export interface SessionOptions {
+  /** Intra-op threads; 0 = the runtime's choice. */
+  threads?: number;
+  /** "basic" for float64: higher levels fuse to ops that exist in float32 only. */
+  optimization?: "disabled" | "basic" | "all";
+}
+
+export async function createSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
+  const ort = require("onnxruntime-node") as typeof import("onnxruntime-node");
+  const optimization = options.optimization ?? (graph.float === "float64" ? "basic" : "all");
+  const session: InferenceSession = await ort.InferenceSession.create(encodeOnnx(graph), {
+    intraOpNumThreads: options.threads ?? 0,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: optimization,
+    logSeverityLevel: 3,
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
+  });
+  const types = new Map<string, Value>(graph.inputs.map((value) => [value.name, value]));
+  return {
+    async run(feeds) {
+      const tensors: Record<string, Tensor> = {};
+      for (const [name, { data, dims }] of Object.entries(feeds)) {
+        tensors[name] = new ort.Tensor(types.get(name)!.dtype, data as never, dims);
+      }
+      const results = await session.run(tensors);
+      return Object.fromEntries(
+        Object.entries(results).map(([name, tensor]) => [
+          name,
+          { data: tensor.data as FeedData, dims: tensor.dims },
+        ]),
+      );
+    },
+    release: () => session.release(),
+  };
+}
