@@ -1,0 +1,123 @@
+/**
+ * Conversations with a chat model as tokens. A new turn is rendered on its own and put after the kept tokens; what was
+ * sampled is never decoded and re-encoded. Must not know tasks or engines.
+ */
+import { join } from "node:path";
+import type { Conversation } from "../core/episode.ts";
+import { MulliganError } from "../core/errors.ts";
+import type { Message } from "../core/task.ts";
+import { type ChatTemplate, createChatTemplate } from "./chat-template.ts";
+import { createConversation, extendConversation } from "./conversation.ts";
+import { createTokenizer, type Piece, type TextTokenizer } from "./tokenizer.ts";
+import { readTokenizerFiles, type TokenizerFiles } from "./tokenizer-files.ts";
+
+export interface Chat {
+  readonly tokenizer: TextTokenizer;
+  /** Tokens that end an assistant turn: the template's own first, then those that the folder's configs name. */
+  readonly stopTokens: readonly number[];
+  /** The prompt, up to where the assistant is to speak. Throws `MulliganError("tokenizer")`. */
+  start(messages: readonly Message[]): Conversation;
+  /** Appends tokens exactly as they were sampled, the end token included where it was sampled. */
+  appendSampled(
+    conversation: Conversation,
+    part: "attempt" | "reflection" | "retry",
+    tokens: ArrayLike<number>,
+  ): Conversation;
+  /** Closes the assistant's turn unless its end token was sampled, adds a user turn, lets the assistant speak. */
+  appendTurn(
+    conversation: Conversation,
+    part: "reflection-prompt" | "retry-prompt",
+    content: string,
+  ): Conversation;
+  /** Without special tokens. */
+  decode(tokens: ArrayLike<number>): string;
+}
+
+/** Throws `MulliganError("tokenizer")` where tokenizer, chat template or stop tokens are missing or unusable. */
+export async function loadChat(folder: string): Promise<Chat> {
+  const files = await readTokenizerFiles(folder);
+  if (files.template === undefined) {
+    throw new MulliganError("tokenizer", `${folder}: needs a chat template, found none`, {
+      hint: "use an instruct model, or add a chat_template.jinja that writes the user and assistant turns",
+    });
+  }
+  const tokenizer = createTokenizer(files);
+  return createChat(tokenizer, createChatTemplate(files.template, files.namedTokens), files);
+}
+
+function createChat(tokenizer: TextTokenizer, template: ChatTemplate, files: TokenizerFiles): Chat {
+  const endOfTurn = findEndOfTurn(tokenizer, template);
+  return {
+    tokenizer,
+    stopTokens: collectStopTokens(tokenizer, endOfTurn, files),
+    start: (messages) => createConversation(tokenizer.encodePieces(template.render(messages, true))),
+    appendSampled: extendConversation,
+    appendTurn(conversation, part, content) {
+      const delta = tokenizer.encodePieces(renderTurn(template, content));
+      // Encoded with its end token and cut after, because some end tokens swallow the white space that follows.
+      const isClosed = endOfTurn !== undefined && lastSampled(conversation) === endOfTurn;
+      return extendConversation(
+        conversation,
+        part,
+        isClosed ? delta.slice(delta.indexOf(endOfTurn) + 1) : delta,
+      );
+    },
+    decode: (tokens) => tokenizer.decode(Array.from(tokens)),
+  };
+}
+
+/** The last token of the last span; undefined for an empty span. */
+function lastSampled({ tokens, spans }: Conversation): number | undefined {
+  const last = spans.at(-1);
+  return last && last.end > last.start ? tokens[last.end - 1] : undefined;
+}
+
+/** What the template puts after an assistant's words when the user speaks next, up to the assistant's next words. */
+function renderTurn(template: ChatTemplate, content: string): Piece[] {
+  // The two earlier bodies are placeholders: templates may rewrite earlier turns, but kept tokens are kept.
+  const pieces = template.render(
+    [
+      { role: "user", content: "a" },
+      { role: "assistant", content: "b" },
+      { role: "user", content },
+    ],
+    true,
+  );
+  return pieces.slice(pieces.findIndex(({ message }) => message === 1) + 1);
+}
+
+/** The first control token that the template writes after an assistant's words, before the user's. */
+function findEndOfTurn(tokenizer: TextTokenizer, template: ChatTemplate): number | undefined {
+  const turn = renderTurn(template, "c");
+  const closing = turn.slice(
+    0,
+    turn.findIndex(({ trusted }) => !trusted),
+  );
+  return tokenizer.encodePieces(closing).find((id) => tokenizer.controlIds.has(id));
+}
+
+function collectStopTokens(
+  tokenizer: TextTokenizer,
+  endOfTurn: number | undefined,
+  { folder, namedTokens, stopIds }: TokenizerFiles,
+): number[] {
+  const eos = namedTokens.eos_token;
+  const eosId = eos === undefined ? undefined : tokenizer.specialId(eos);
+  if (eos !== undefined && eosId === undefined) {
+    throw new MulliganError(
+      "tokenizer",
+      `${join(folder, "tokenizer_config.json")}: eos_token must be an added token of tokenizer.json, got "${eos}"`,
+    );
+  }
+  const stops = new Set([endOfTurn, eosId, ...stopIds].filter((id) => id !== undefined));
+  if (stops.size === 0) {
+    throw new MulliganError(
+      "tokenizer",
+      `${folder}: needs a token that ends an assistant's turn, found none`,
+      {
+        hint: "set eos_token in tokenizer_config.json, or eos_token_id in generation_config.json",
+      },
+    );
+  }
+  return [...stops];
+}
