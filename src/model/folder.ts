@@ -1,0 +1,188 @@
+/**
+ * A model as a Hugging Face folder: config.json and model.safetensors, or shards with an index. What is saved here
+ * loads in transformers, and an interrupted save leaves the folder as it was. Knows neither tokenizers nor graphs.
+ */
+import { mkdir, readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { MulliganError } from "../core/errors.ts";
+import { configToJson, type ModelConfig, parseModelConfig } from "./config.ts";
+import { flatSize, type Parameter, parameterShapes, parameterView } from "./parameters.ts";
+import { writeWhole } from "./safetensors.ts";
+import { type Dtype, showShape } from "./safetensors-header.ts";
+import { isWeightFile, openWeights, type WeightFiles, writeWeights } from "./weight-files.ts";
+
+export interface Model {
+  config: ModelConfig;
+  parameters: Parameter[];
+  /** All weights; `parameters` says where each lies. */
+  flat: Float32Array;
+}
+
+export interface SaveOptions {
+  /** Default F32. */
+  dtype?: Dtype;
+  /** Split the weights into files of at most so many bytes (a single larger tensor gets its own). Default: one file. */
+  maxShardBytes?: number;
+}
+
+const CONFIG = "config.json";
+/** Buffers that old versions of transformers stored beside the weights; all follow from config.json. */
+const DERIVED = /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
+const TORCH_DTYPES = { F32: "float32", F16: "float16", BF16: "bfloat16" } as const;
+
+/**
+ * Loads a folder's weights as float32. Throws `MulliganError("model")` when config.json asks for something that is not
+ * supported, and `MulliganError("checkpoint")` when a file or tensor is missing, cut off or of another shape.
+ */
+export async function loadModel(folder: string): Promise<Model> {
+  const configPath = join(folder, CONFIG);
+  const config = parseModelConfig(await readConfig(folder), configPath);
+  const parameters = parameterShapes(config);
+  const weights = await openWeights(folder);
+  try {
+    checkNames(weights, parameters, config);
+    const flat = allocate(configPath, flatSize(parameters));
+    for (const parameter of parameters) {
+      const { name, shape } = parameter;
+      const options = { shape, hint: shapeHint(name, config) };
+      await weights.files.get(name)!.read(name, { ...options, into: parameterView(flat, parameter) });
+    }
+    if (config.tieWordEmbeddings) await checkTiedHead(weights, parameters[0]!, flat);
+    return { config, parameters, flat };
+  } finally {
+    await weights.close();
+  }
+}
+
+/**
+ * Writes config.json and the weights, replacing a model that is there; other files (tokenizer) stay.
+ * Throws `MulliganError("io")`.
+ */
+export async function saveModel(
+  folder: string,
+  { config, parameters, flat }: Model,
+  { dtype = "F32", maxShardBytes = Infinity }: SaveOptions = {},
+): Promise<void> {
+  const { dtype: _, ...json } = configToJson(config);
+  const tensors = parameters.map((p) => ({ name: p.name, shape: p.shape, data: parameterView(flat, p) }));
+  // Everything is written beside its place first: what follows is renames, with config.json last.
+  const staging = join(folder, ".saving");
+  let isNew = false;
+  try {
+    isNew = (await mkdir(folder, { recursive: true })) !== undefined;
+    await rm(staging, { recursive: true, force: true });
+    await mkdir(staging);
+    const written = await writeWeights(staging, tensors, { dtype, maxShardBytes });
+    const text = JSON.stringify({ ...json, torch_dtype: TORCH_DTYPES[dtype] }, null, 2);
+    await writeWhole(join(staging, CONFIG), (file) => file.writeFile(`${text}\n`));
+    for (const file of [...written, CONFIG]) await rename(join(staging, file), join(folder, file));
+    const stale = (await readdir(folder)).filter((file) => isWeightFile(file) && !written.includes(file));
+    for (const file of stale) await rm(join(folder, file));
+    await rmdir(staging);
+  } catch (cause) {
+    await rm(staging, { recursive: true, force: true }).catch(() => {});
+    if (isNew) await rmdir(folder).catch(() => {});
+    if (cause instanceof MulliganError) throw cause;
+    throw new MulliganError("io", `${folder}: the model cannot be written (${(cause as Error).message})`, {
+      hint: "check that the folder can be written and has room",
+      cause,
+    });
+  }
+}
+
+async function readConfig(folder: string): Promise<unknown> {
+  const path = join(folder, CONFIG);
+  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new MulliganError("checkpoint", `${path}: cannot be read (${cause.code})`, {
+      hint: "a model is a folder with config.json and model.safetensors, as transformers' save_pretrained makes it",
+      cause,
+    });
+  });
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new MulliganError("model", `${path}: must be JSON (${(cause as Error).message})`, { cause });
+  }
+}
+
+/** Every parameter is there, and nothing that the model would silently leave out. */
+function checkNames(
+  { path, files }: WeightFiles,
+  parameters: readonly Parameter[],
+  config: ModelConfig,
+): void {
+  for (const { name, shape } of parameters) {
+    if (files.has(name)) continue;
+    throw new MulliganError(
+      "checkpoint",
+      `${path}: tensor "${name}" is missing, expected shape ${showShape(shape)}`,
+      { hint: shapeHint(name, config) },
+    );
+  }
+  const known = new Set(parameters.map(({ name }) => name)).add("lm_head.weight");
+  for (const name of files.keys()) {
+    if (known.has(name) || DERIVED.test(name)) continue;
+    throw new MulliganError("checkpoint", `${path}: tensor "${name}" is not part of the model`, {
+      hint: shapeHint(name, config),
+    });
+  }
+}
+
+/** Some tools store the shared matrix twice; a head that differs would make another model. */
+async function checkTiedHead(weights: WeightFiles, embedding: Parameter, flat: Float32Array): Promise<void> {
+  const name = "lm_head.weight";
+  const file = weights.files.get(name);
+  if (!file) return;
+  const head = await file.read(name, { shape: embedding.shape });
+  const expected = parameterView(flat, embedding);
+  const at = head.findIndex((value, i) => !Object.is(value, expected[i]));
+  if (at === -1) return;
+  const rule = `must equal ${embedding.name}, got ${head[at]} for ${expected[at]}`;
+  throw new MulliganError("checkpoint", `${file.path}: tensor "${name}" ${rule}`, {
+    hint: "config.json says tie_word_embeddings = true; set it to false to use the head of the file",
+  });
+}
+
+/** The fields of config.json that a tensor's presence and shape follow from. */
+function shapeHint(name: string, config: ModelConfig): string {
+  const { hiddenSize, vocabSize, tieWordEmbeddings, attentionBias, mlpBias } = config;
+  const says = (fields: Readonly<Record<string, unknown>>) => {
+    const list = Object.entries(fields).map(([field, value]) => `${field} = ${value}`);
+    return `config.json says ${list.join(", ")}; the checkpoint was made with other values`;
+  };
+  const layer = Number(/^model\.layers\.(\d+)\./.exec(name)?.[1] ?? 0);
+  if (layer >= config.layers) return says({ num_hidden_layers: config.layers });
+  if (name.endsWith(".bias")) {
+    return says({ model_type: config.family, attention_bias: attentionBias, mlp_bias: mlpBias });
+  }
+  if (name === "lm_head.weight") {
+    return says({ tie_word_embeddings: tieWordEmbeddings, vocab_size: vocabSize, hidden_size: hiddenSize });
+  }
+  if (name === "model.embed_tokens.weight") return says({ vocab_size: vocabSize, hidden_size: hiddenSize });
+  if (name.includes(".mlp."))
+    return says({ hidden_size: hiddenSize, intermediate_size: config.intermediateSize });
+  const { family, heads, kvHeads, headSize } = config;
+  if (!name.includes(".self_attn.")) return says({ model_type: family, hidden_size: hiddenSize });
+  return says({
+    hidden_size: hiddenSize,
+    num_attention_heads: heads,
+    num_key_value_heads: kvHeads,
+    head_dim: headSize,
+  });
+}
+
+function allocate(where: string, values: number): Float32Array {
+  try {
+    return new Float32Array(values);
+  } catch (cause) {
+    const gigabytes = (values * 4) / 2 ** 30;
+    throw new MulliganError(
+      "model",
+      `${where}: the weights take ${gigabytes.toFixed(1)} GiB of memory as float32`,
+      {
+        hint: "use a smaller model",
+        cause,
+      },
+    );
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The parameters of a decoder under their Hugging Face names, and where each lies in one flat float32 buffer. The order
+ * here is the order of the buffer, of checkpoints and of optimiser state. Knows no graph and no file.
+ */
+import { createRng } from "../core/rng.ts";
+import type { ModelConfig } from "./config.ts";
+
+export interface Parameter {
+  name: string;
+  /** Matrices are [out, in]. */
+  shape: number[];
+  /** Number of values. */
+  size: number;
+  /** Index of its first value in the flat buffer. */
+  offset: number;
+  /** Whether weight decay applies: to matrices, not to norms and biases. */
+  decay: boolean;
+}
+
+/** Every parameter begins at a multiple of 16 values: a cache line, whatever vector width reads it. */
+const ALIGNMENT = 16;
+
+/** All parameters in order, as the config says. A tied model has no `lm_head.weight`. */
+export function parameterShapes(config: ModelConfig): Parameter[] {
+  const { hiddenSize, intermediateSize, vocabSize } = config;
+  const queries = config.heads * config.headSize;
+  const keys = config.kvHeads * config.headSize;
+  const parameters: Parameter[] = [];
+  let offset = 0;
+  const add = (name: string, ...shape: number[]) => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    parameters.push({ name, shape, size, offset, decay: shape.length > 1 });
+    offset += Math.ceil(size / ALIGNMENT) * ALIGNMENT;
+  };
+  const addLinear = (name: string, outputs: number, inputs: number, bias: boolean) => {
+    add(`${name}.weight`, outputs, inputs);
+    if (bias) add(`${name}.bias`, outputs);
+  };
+
+  add("model.embed_tokens.weight", vocabSize, hiddenSize);
+  for (let i = 0; i < config.layers; i++) {
+    const layer = `model.layers.${i}`;
+    add(`${layer}.input_layernorm.weight`, hiddenSize);
+    addLinear(`${layer}.self_attn.q_proj`, queries, hiddenSize, config.attentionBias);
+    addLinear(`${layer}.self_attn.k_proj`, keys, hiddenSize, config.attentionBias);
+    addLinear(`${layer}.self_attn.v_proj`, keys, hiddenSize, config.attentionBias);
+    addLinear(`${layer}.self_attn.o_proj`, hiddenSize, queries, config.attentionOutputBias);
+    add(`${layer}.post_attention_layernorm.weight`, hiddenSize);
+    addLinear(`${layer}.mlp.gate_proj`, intermediateSize, hiddenSize, config.mlpBias);
+    addLinear(`${layer}.mlp.up_proj`, intermediateSize, hiddenSize, config.mlpBias);
+    addLinear(`${layer}.mlp.down_proj`, hiddenSize, intermediateSize, config.mlpBias);
+  }
+  add("model.norm.weight", hiddenSize);
+  if (!config.tieWordEmbeddings) add("lm_head.weight", vocabSize, hiddenSize);
+  return parameters;
+}
+
+/** Values in all parameters, without the padding between them. */
+export function parameterCount(config: ModelConfig): number {
+  return parameterShapes(config).reduce((sum, { size }) => sum + size, 0);
+}
+
+/** Length of the flat buffer. */
+export function flatSize(parameters: readonly Parameter[]): number {
+  const last = parameters.at(-1);
+  return last ? last.offset + Math.ceil(last.size / ALIGNMENT) * ALIGNMENT : 0;
+}
+
+/** A parameter's values, as a view into the flat buffer. */
+export function parameterView(flat: Float32Array, { offset, size }: Parameter): Float32Array {
+  return flat.subarray(offset, offset + size);
+}
+
+/**
+ * A flat buffer of fresh weights: matrices N(0, initializerRange²), norms 1, biases 0. The projections that write to
+ * the residual stream are divided by sqrt(2 · layers) (GPT-2 §2.3), so that its variance does not grow with depth.
+ * Each parameter draws from a stream of its own, forked by name.
+ */
+export function initParameters(config: ModelConfig, seed: number): Float32Array {
+  const parameters = parameterShapes(config);
+  const flat = new Float32Array(flatSize(parameters));
+  const rng = createRng(seed);
+  for (const parameter of parameters) {
+    const values = parameterView(flat, parameter);
+    if (parameter.name.endsWith("norm.weight")) values.fill(1);
+    if (!parameter.decay) continue;
+    const isResidual = /\.(o_proj|down_proj)\.weight$/.test(parameter.name);
+    const std = config.initializerRange / (isResidual ? Math.sqrt(2 * config.layers) : 1);
+    const { normal } = rng.fork(parameter.name);
+    for (let i = 0; i < values.length; i++) values[i] = std * normal();
+  }
+  return flat;
+}

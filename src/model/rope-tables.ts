@@ -1,0 +1,54 @@
+/** Cosines and sines of rotary position embedding by position, with Llama 3.1's frequency scaling. */
+import type { ModelConfig } from "./config.ts";
+
+export interface RopeTables {
+  cos: Float32Array;
+  sin: Float32Array;
+  /** [positions, headSize/2] */
+  dims: [number, number];
+}
+
+/** Angles are position · frequency, with float32 frequencies as transformers computes them. */
+export function ropeTables(config: ModelConfig, positions: number): RopeTables {
+  const half = config.headSize / 2;
+  const frequencies = inverseFrequencies(config);
+  const cos = new Float32Array(positions * half);
+  const sin = new Float32Array(positions * half);
+  for (let position = 0; position < positions; position++) {
+    for (let i = 0; i < half; i++) {
+      const angle = Math.fround(position * frequencies[i]!);
+      cos[position * half + i] = Math.cos(angle);
+      sin[position * half + i] = Math.sin(angle);
+    }
+  }
+  return { cos, sin, dims: [positions, half] };
+}
+
+/** theta^(−2i/D); "llama3" scaling divides low frequencies by `factor` and blends in between (modeling_rope_utils.py). */
+export function inverseFrequencies({ headSize, rope }: ModelConfig): Float32Array {
+  const frequencies = Float32Array.from(
+    { length: headSize / 2 },
+    (_, i) => rope.theta ** ((-2 * i) / headSize),
+  );
+  const { scaling } = rope;
+  if (!scaling) return frequencies;
+  const { factor, lowFreqFactor, highFreqFactor, originalContextLength } = scaling;
+  return frequencies.map((frequency) => {
+    const turns = (originalContextLength * frequency) / (2 * Math.PI);
+    const smooth = (turns - lowFreqFactor) / (highFreqFactor - lowFreqFactor);
+    const kept = Math.min(1, Math.max(0, smooth));
+    return (kept + (1 - kept) / factor) * frequency;
+  });
+}
+
+const cache = new WeakMap<ModelConfig, RopeTables>();
+
+/** Tables with at least that many positions; computed anew only when they must grow, and then doubled. */
+export function cachedRopeTables(config: ModelConfig, positions: number): RopeTables {
+  let tables = cache.get(config);
+  if (!tables || tables.dims[0] < positions) {
+    tables = ropeTables(config, 2 ** Math.ceil(Math.log2(Math.max(64, positions))));
+    cache.set(config, tables);
+  }
+  return tables;
+}

@@ -1,0 +1,199 @@
+/**
+ * Reads and writes one safetensors file: 8 bytes of header length, a JSON header, raw little-endian tensors. Reads by
+ * ranges, so a file may be larger than memory; writes whole or not at all. Must not know models or folders.
+ */
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { MulliganError } from "../core/errors.ts";
+import { bfloat16FromFloat32, float16FromFloat32, float32FromBfloat16, float32FromFloat16 } from "./half.ts";
+import {
+  bytesPerValue,
+  type Dtype,
+  type Header,
+  makeHeader,
+  parseHeader,
+  parseHeaderLength,
+  showShape,
+  sizeOf,
+  type TensorEntry,
+} from "./safetensors-header.ts";
+
+export interface Tensor {
+  name: string;
+  shape: readonly number[];
+  /** Row-major; as many values as the shape says. */
+  data: Float32Array;
+}
+
+export interface ReadOptions {
+  /** The shape the tensor must have. */
+  shape?: readonly number[];
+  /** Where to put the values, instead of a new array; as long as the tensor. */
+  into?: Float32Array;
+  /** Hint of the error when the tensor is missing or has another shape. */
+  hint?: string;
+}
+
+export interface SafetensorsFile extends Header {
+  readonly path: string;
+  /** Reads one tensor as float32. Throws `MulliganError("checkpoint")` when it is missing or of another shape. */
+  read(name: string, options?: ReadOptions): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+export interface WriteOptions {
+  /** Default F32. The 16-bit types round to nearest even. */
+  dtype?: Dtype;
+  /** Default `{ format: "pt" }`, which transformers asks for. */
+  metadata?: Readonly<Record<string, string>>;
+}
+
+/** Values converted or written at a time: bounds the memory beside the tensors themselves. */
+const CHUNK_VALUES = 1 << 20;
+
+/** Opens a file and checks its header. Throws `MulliganError("checkpoint")` that names the file and what is wrong. */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  const file = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
+    throw new MulliganError("checkpoint", `${path}: cannot be opened (${cause.code})`, { cause });
+  });
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) throw new MulliganError("checkpoint", `${path}: must be a file`);
+    const lengthBytes = await readFully(file, path, new Uint8Array(Math.min(8, stat.size)), 0);
+    const length = parseHeaderLength(path, lengthBytes, stat.size);
+    const header = parseHeader(path, await readFully(file, path, new Uint8Array(length), 8), stat.size);
+    return {
+      ...header,
+      path,
+      read: (name, options = {}) => readTensor(file, path, name, header.tensors.get(name), options),
+      close: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/**
+ * Writes the tensors, in this order, under a temporary name that becomes `path` once all is on the disk.
+ * Throws `MulliganError("io")`.
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: readonly Tensor[],
+  { dtype = "F32", metadata = { format: "pt" } }: WriteOptions = {},
+): Promise<void> {
+  for (const { name, shape, data } of tensors) {
+    if (sizeOf(shape) === data.length) continue;
+    throw new RangeError(`tensor "${name}" of shape ${showShape(shape)} must not have ${data.length} values`);
+  }
+  const header = makeHeader(tensors, dtype, metadata);
+  await writeWhole(path, async (file) => {
+    await writeFully(file, header);
+    for (const { data } of tensors) {
+      for (let start = 0; start < data.length; start += CHUNK_VALUES) {
+        await writeFully(file, encode(data.subarray(start, start + CHUNK_VALUES), dtype));
+      }
+    }
+  });
+}
+
+/** Writes a file under a temporary name, syncs it and renames it to `path`. Throws `MulliganError("io")`. */
+export async function writeWhole(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const file = await open(temporary, "w");
+    try {
+      await write(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw new MulliganError("io", `${path}: cannot be written (${(cause as Error).message})`, {
+      hint: "check that the folder exists, can be written and has room",
+      cause,
+    });
+  }
+}
+
+/** Checks that a tensor is there and has the shape asked for. Throws `MulliganError("checkpoint")`. */
+function checkEntry(
+  path: string,
+  name: string,
+  entry: TensorEntry | undefined,
+  { shape, hint }: ReadOptions,
+): asserts entry is TensorEntry {
+  const fail = (what: string) => {
+    throw new MulliganError(
+      "checkpoint",
+      `${path}: tensor "${name}" ${what}`,
+      hint === undefined ? {} : { hint },
+    );
+  };
+  if (!entry) fail(shape ? `is missing, expected shape ${showShape(shape)}` : "is missing");
+  else if (shape && showShape(entry.shape) !== showShape(shape)) {
+    fail(`has shape ${showShape(entry.shape)}, expected ${showShape(shape)}`);
+  }
+}
+
+async function readTensor(
+  file: FileHandle,
+  path: string,
+  name: string,
+  entry: TensorEntry | undefined,
+  options: ReadOptions,
+): Promise<Float32Array> {
+  checkEntry(path, name, entry, options);
+  const { dtype, position, size } = entry;
+  if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {
+    throw new MulliganError(
+      "checkpoint",
+      `${path}: tensor "${name}" must be F32, F16 or BF16, got ${dtype}`,
+      {
+        hint: "quantised checkpoints are not supported: take the original weights",
+      },
+    );
+  }
+  const into = options.into ?? new Float32Array(size);
+  if (into.length !== size) {
+    throw new RangeError(`${path}: tensor "${name}" of ${size} values must not go into ${into.length}`);
+  }
+  for (let start = 0; start < size; start += CHUNK_VALUES) {
+    const chunk = into.subarray(start, start + CHUNK_VALUES);
+    const from = position + start * bytesPerValue[dtype];
+    if (dtype === "F32") {
+      await readFully(file, path, bytesOf(chunk), from);
+    } else {
+      const halves = new Uint16Array(chunk.length);
+      await readFully(file, path, bytesOf(halves), from);
+      (dtype === "F16" ? float32FromFloat16 : float32FromBfloat16)(halves, chunk);
+    }
+  }
+  return into;
+}
+
+function encode(values: Float32Array, dtype: Dtype): Uint8Array {
+  if (dtype === "F32") return bytesOf(values);
+  return bytesOf(dtype === "F16" ? float16FromFloat32(values) : bfloat16FromFloat32(values));
+}
+
+function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+async function readFully(file: FileHandle, path: string, bytes: Uint8Array, position: number) {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesRead } = await file.read(bytes, done, bytes.length - done, position + done);
+    if (bytesRead === 0) throw new MulliganError("checkpoint", `${path}: ended while it was being read`);
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done)).bytesWritten;
+  }
+}
