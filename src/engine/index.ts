@@ -1,0 +1,4 @@
+/** Engines: the contract, and the one that runs on this machine. */
+export * from "./contract.ts";
+export type { LocalEngineOptions } from "./local/core.ts";
+export { createLocalEngine } from "./local/local-engine.ts";

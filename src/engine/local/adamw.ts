@@ -1,0 +1,53 @@
+/** AdamW (Loshchilov & Hutter 2019, as in PyTorch) over one flat buffer, and the norm that clipping needs. */
+import type { AdamParams } from "../contract.ts";
+
+export interface AdamState {
+  /** Steps taken. */
+  step: number;
+  /** First and second moments, laid out as the parameters. */
+  m: Float32Array;
+  v: Float32Array;
+}
+
+export function createAdamState(size: number): AdamState {
+  return { step: 0, m: new Float32Array(size), v: new Float32Array(size) };
+}
+
+/** The L2 norm of all numbers, summed in float64. */
+export function globalNorm(gradient: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < gradient.length; i++) sum += gradient[i]! * gradient[i]!;
+  return Math.sqrt(sum);
+}
+
+/**
+ * One step in place, on ranges that share a decay setting. Returns the gradient's norm before clipping.
+ * m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; p ← p(1 − lr·decay) − lr·m̂/(√v̂ + eps).
+ */
+export function adamStep(
+  parameters: Float32Array,
+  gradient: Float32Array,
+  state: AdamState,
+  ranges: readonly { start: number; end: number; decay: boolean }[],
+  params: AdamParams,
+): number {
+  const { learningRate, beta1, beta2, eps, weightDecay, gradClipNorm } = params;
+  const norm = globalNorm(gradient);
+  const clip = gradClipNorm > 0 && norm > gradClipNorm ? gradClipNorm / norm : 1;
+  state.step++;
+  const stepSize = learningRate / (1 - beta1 ** state.step);
+  const vScale = 1 / Math.sqrt(1 - beta2 ** state.step);
+  const { m, v } = state;
+  for (const { start, end, decay } of ranges) {
+    const keep = decay ? 1 - learningRate * weightDecay : 1;
+    for (let i = start; i < end; i++) {
+      const g = gradient[i]! * clip;
+      const mi = beta1 * m[i]! + (1 - beta1) * g;
+      const vi = beta2 * v[i]! + (1 - beta2) * g * g;
+      m[i] = mi;
+      v[i] = vi;
+      parameters[i] = parameters[i]! * keep - (stepSize * mi) / (Math.sqrt(vi) * vScale + eps);
+    }
+  }
+  return norm;
+}

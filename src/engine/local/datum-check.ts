@@ -1,0 +1,49 @@
+/** Datums are checked where they enter the engine: a wrong length or id would otherwise fail deep inside the runtime. */
+import type { Datum } from "../../core/datum.ts";
+import { MulliganError } from "../../core/errors.ts";
+import type { EngineInfo, Loss } from "../contract.ts";
+
+const NEEDED: Record<Loss["name"], readonly (keyof Datum)[]> = {
+  cross_entropy: ["weights"],
+  importance_sampling: ["logprobs", "advantages"],
+  ppo: ["logprobs", "advantages"],
+};
+
+/** Throws `MulliganError("engine" | "context")` naming the datum, the field, the rule and the value. */
+export function checkDatums(
+  info: Pick<EngineInfo, "vocabSize" | "contextLength">,
+  data: readonly Pick<Datum, "tokens" | "targets">[],
+  loss?: Loss,
+): void {
+  if (data.length === 0) throw new MulliganError("engine", "data: needs at least one datum, got none");
+  const fields: (keyof Datum)[] = ["targets", ...(loss ? NEEDED[loss.name] : [])];
+  if (loss?.kl) fields.push("referenceLogprobs", "klWeights");
+  data.forEach((datum: Partial<Datum>, i) => {
+    const length = datum.tokens!.length;
+    if (length < 1 || length > info.contextLength) {
+      throw new MulliganError(
+        "context",
+        `data[${i}].tokens: must have 1 to ${info.contextLength} tokens, got ${length}`,
+      );
+    }
+    for (const field of fields) {
+      const got = datum[field]?.length;
+      if (got !== length) {
+        const found = got === undefined ? "none" : `${got}`;
+        throw new MulliganError(
+          "engine",
+          `data[${i}].${field}: needs one number per token (${length}), got ${found}`,
+        );
+      }
+    }
+    for (const field of ["tokens", "targets"] as const) {
+      const bad = datum[field]!.find((id) => id < 0 || id >= info.vocabSize);
+      if (bad !== undefined) {
+        throw new MulliganError(
+          "engine",
+          `data[${i}].${field}: ids must lie in 0..${info.vocabSize - 1}, got ${bad}`,
+        );
+      }
+    }
+  });
+}

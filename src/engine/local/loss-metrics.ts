@@ -1,0 +1,38 @@
+/** Diagnostics of a policy loss, from the log-probabilities that the graph returned: KL and clipped tokens. */
+import type { Datum } from "../../core/datum.ts";
+import type { KlEstimator, Loss } from "../contract.ts";
+
+/** `kl:sum` over tokens with a KL weight; `clip_low:sum`, `clip_high:sum`: tokens whose ratio the clip cut. */
+export function lossMetrics(
+  data: readonly Datum[],
+  logprobs: readonly Float32Array[],
+  loss: Loss,
+): Record<string, number> {
+  const metrics: Record<string, number> = {};
+  if (loss.name === "ppo") {
+    metrics["clip_low:sum"] = 0;
+    metrics["clip_high:sum"] = 0;
+  }
+  if (loss.kl) metrics["kl:sum"] = 0;
+  data.forEach((datum, d) => {
+    logprobs[d]!.forEach((logprob, t) => {
+      if (loss.kl && datum.klWeights && datum.klWeights[t] !== 0) {
+        metrics["kl:sum"]! += klEstimate(loss.kl, datum.referenceLogprobs![t]! - logprob);
+      }
+      const advantage = datum.advantages?.[t] ?? 0;
+      if (loss.name !== "ppo" || advantage === 0) return;
+      const ratio = Math.exp(logprob - datum.logprobs![t]!);
+      // As in TRL: the clip bites only on the side that the advantage pushes towards.
+      if (ratio < (loss.clipLow ?? 0.8) && advantage < 0) metrics["clip_low:sum"]!++;
+      if (ratio > (loss.clipHigh ?? 1.2) && advantage > 0) metrics["clip_high:sum"]!++;
+    });
+  });
+  return metrics;
+}
+
+/** An estimate of KL(p ‖ ref) from one token, delta = ln p_ref − ln p (Schulman 2020). */
+export function klEstimate(estimator: KlEstimator, delta: number): number {
+  if (estimator === "k1") return -delta;
+  if (estimator === "k2") return (delta * delta) / 2;
+  return Math.exp(delta) - delta - 1;
+}
