@@ -1,0 +1,82 @@
+/**
+ * JSON Lines: one JSON value a line. A line ends at the byte \n and nowhere else (text may hold U+2028). Files are
+ * written whole or not at all. Knows nothing of what the values mean.
+ */
+import { appendFile, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { MulliganError } from "./errors.ts";
+
+export interface JsonLine {
+  /** Counted from 1. */
+  line: number;
+  value: unknown;
+}
+
+const NEWLINE = 0x0a;
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+
+/** Reads every value of a file with its line number; empty lines are skipped. Throws `MulliganError("data")`. */
+export async function readJsonl(path: string): Promise<JsonLine[]> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new MulliganError("data", `${path}: cannot be read: ${messageOf(cause)}`, {
+      hint: "give the path of a JSON Lines file, relative to the current folder",
+      cause,
+    });
+  });
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const lines: JsonLine[] = [];
+  let start = BYTE_ORDER_MARK.every((byte, i) => bytes[i] === byte) ? BYTE_ORDER_MARK.length : 0;
+  for (let line = 1; start < bytes.length; line++) {
+    const newline = bytes.indexOf(NEWLINE, start);
+    const end = newline === -1 ? bytes.length : newline;
+    try {
+      const text = decoder.decode(bytes.subarray(start, end));
+      if (text.trim() !== "") lines.push({ line, value: JSON.parse(text) });
+    } catch (cause) {
+      const problem = cause instanceof SyntaxError ? "not JSON" : "not UTF-8";
+      throw new MulliganError("data", `${path}, line ${line}: ${problem}: ${messageOf(cause)}`, {
+        hint: "every line must be one complete JSON value",
+        cause,
+      });
+    }
+    start = end + 1;
+  }
+  return lines;
+}
+
+/** Writes values, one a line, under a temporary name and renames. Throws `MulliganError("io")`. */
+export async function writeJsonl(path: string, values: Iterable<unknown>): Promise<void> {
+  const text = Array.from(values, lineFrom).join("");
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, text);
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw unwritable(path, cause);
+  }
+}
+
+/** Adds one line with a single write, so that a reader never sees half of it. Throws `MulliganError("io")`. */
+export async function appendJsonl(path: string, value: unknown): Promise<void> {
+  const line = lineFrom(value);
+  await appendFile(path, line).catch((cause: unknown) => {
+    throw unwritable(path, cause);
+  });
+}
+
+function lineFrom(value: unknown): string {
+  const json = JSON.stringify(value) as string | undefined;
+  if (json === undefined) throw new MulliganError("data", `a line must be a JSON value, got ${typeof value}`);
+  return `${json}\n`;
+}
+
+function unwritable(path: string, cause: unknown): MulliganError {
+  return new MulliganError("io", `${path}: cannot be written: ${messageOf(cause)}`, {
+    hint: "check that the folder exists and that you may write to it",
+    cause,
+  });
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

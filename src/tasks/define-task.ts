@@ -1,0 +1,210 @@
+/**
+ * A task from three things: rows, a prompt for each, and a check. What is left out takes the paper's wording
+ * (arXiv 2505.24726, method.md §2.1). Mistakes in a definition are named where they are made, not deep in a run.
+ */
+import { MulliganError, nearestName } from "../core/errors.ts";
+import { readJsonl } from "../core/jsonl.ts";
+import type { Message, Problem, Split, Task, VerifierAnswer } from "../core/task.ts";
+import { SPLITS, splitByHash } from "./split.ts";
+
+/** Rows themselves, the path of a JSON Lines file, or a function that returns rows. */
+export type RowSource<Row> = readonly Row[] | string | (() => readonly Row[] | Promise<readonly Row[]>);
+
+export interface TaskDefinition<Row> {
+  /** Shown in logs and tables. Default "task". */
+  name?: string;
+  /** One source is split 80/10/10 by a hash of the row ids; three sources are taken as they are. */
+  rows: RowSource<Row> | Readonly<Record<Split, RowSource<Row>>>;
+  /** The question as text, or the messages that open the conversation, the last one the user's. */
+  prompt(row: Row): string | readonly Message[];
+  /** Is this answer right? A boolean, a number (solved from 1), or a Verdict; may be asynchronous. */
+  verify(answer: string, row: Row): VerifierAnswer | Promise<VerifierAnswer>;
+  /** Default: `PAPER_REFLECTION`. */
+  reflectionPrompt?: string | ((row: Row) => string);
+  /** Default: the last user message of the prompt again. */
+  retryPrompt?: string | ((row: Row) => string);
+  /** Default: "… Try again." and the last user message of the prompt. */
+  plainRetryPrompt?: string | ((row: Row) => string);
+  /** Does this reflection contain a complete solution? Left out: the leak rate is not measured. */
+  leaks?(reflection: string, row: Row): boolean;
+}
+
+export const PAPER_REFLECTION =
+  "You tried solving the problem and got the wrong answer. Reflect on what went wrong and write a short explanation " +
+  "that will help you do better next time.";
+
+/** Our control in the paper's style: the same news, no reflection asked for. */
+export function paperRetry(question: string): string {
+  return `You tried solving the problem and got the wrong answer. Try again.\n\n${question}`;
+}
+
+const KEYS = [
+  "name",
+  "rows",
+  "prompt",
+  "verify",
+  "reflectionPrompt",
+  "retryPrompt",
+  "plainRetryPrompt",
+  "leaks",
+];
+
+/**
+ * Makes a task. A row's id is its `id` field when that is text or a number, else its place in the list. Throws
+ * `MulliganError("task")` for a definition that breaks its contract; `problems()` throws `MulliganError("data")` for rows.
+ */
+export function defineTask<Row>(definition: TaskDefinition<Row>): Task<Row> {
+  checkDefinition(definition);
+  const { name = "task", verify, leaks } = definition;
+  const prompt = (row: Row) => messagesFrom(name, definition.prompt(row));
+  const turn = (
+    key: "reflectionPrompt" | "retryPrompt" | "plainRetryPrompt",
+    otherwise: (row: Row) => string,
+  ) => {
+    const given = definition[key];
+    if (given === undefined) return otherwise;
+    if (typeof given === "string") return () => given;
+    return (row: Row) => textFrom(name, key, given(row));
+  };
+  const question = (row: Row) => prompt(row).at(-1)!.content;
+  const task: Task<Row> = {
+    name,
+    problems: problemsFrom(name, definition.rows),
+    prompt,
+    reflectionPrompt: turn("reflectionPrompt", () => PAPER_REFLECTION),
+    retryPrompt: turn("retryPrompt", question),
+    plainRetryPrompt: turn("plainRetryPrompt", (row) => paperRetry(question(row))),
+    verify: (answer, row) => verify.call(definition, answer, row),
+  };
+  if (leaks) task.leaks = (reflection, row) => leaks.call(definition, reflection, row);
+  return task;
+}
+
+function checkDefinition(definition: unknown): void {
+  if (typeof definition !== "object" || definition === null) {
+    throw new MulliganError("task", `defineTask: needs an object, got ${definition}`, { hint: EXAMPLE });
+  }
+  const given = definition as Record<string, unknown>;
+  const name = typeof given.name === "string" ? given.name : "task";
+  for (const key of Object.keys(given)) {
+    if (KEYS.includes(key)) continue;
+    const near = nearestName(key, KEYS);
+    throw new MulliganError("task", `task ${name}: unknown field "${key}"`, {
+      hint: near ? `did you mean "${near}"?` : `the fields are ${KEYS.join(", ")}`,
+    });
+  }
+  const rule = (key: string, wanted: string, ok: (value: unknown) => boolean) => {
+    if (ok(given[key])) return;
+    const got = given[key] === undefined ? "nothing" : typeof given[key];
+    throw new MulliganError("task", `task ${name}: ${key} must be ${wanted}, got ${got}`, { hint: EXAMPLE });
+  };
+  const isFunction = (value: unknown) => typeof value === "function";
+  const isText = (value: unknown) => typeof value === "string";
+  const optional = (ok: (value: unknown) => boolean) => (value: unknown) => value === undefined || ok(value);
+  rule("name", "text", optional(isText));
+  rule("prompt", "a function of a row", isFunction);
+  rule("verify", "a function of an answer and a row", isFunction);
+  rule("rows", "a list, a path, a function, or { train, validation, test } of those", isRowsField);
+  for (const key of ["reflectionPrompt", "retryPrompt", "plainRetryPrompt"]) {
+    rule(
+      key,
+      "text or a function of a row",
+      optional((value) => isText(value) || isFunction(value)),
+    );
+  }
+  rule("leaks", "a function of a reflection and a row", optional(isFunction));
+}
+
+const EXAMPLE = "defineTask({ rows: [...], prompt: (row) => row.question, verify: (answer, row) => ... })";
+
+function isSource(value: unknown): boolean {
+  return Array.isArray(value) || typeof value === "string" || typeof value === "function";
+}
+
+function isRowsField(value: unknown): boolean {
+  if (isSource(value)) return true;
+  if (typeof value !== "object" || value === null) return false;
+  const splits = value as Partial<Record<string, unknown>>;
+  return Object.keys(splits).length === SPLITS.length && SPLITS.every((split) => isSource(splits[split]));
+}
+
+function messagesFrom(name: string, prompt: unknown): readonly Message[] {
+  if (typeof prompt === "string") return [{ role: "user", content: prompt }];
+  const isMessage = (value: unknown): value is Message => {
+    const { role, content } = (value ?? {}) as Partial<Message>;
+    return ["system", "user", "assistant"].includes(role as string) && typeof content === "string";
+  };
+  if (Array.isArray(prompt) && prompt.every(isMessage) && prompt.at(-1)?.role === "user") return prompt;
+  throw new MulliganError("task", `task ${name}: prompt must return text or messages, got ${shown(prompt)}`, {
+    hint: 'a message is { role: "system" | "user" | "assistant", content: text }, and the last one is the user\'s',
+  });
+}
+
+function textFrom(name: string, key: string, value: unknown): string {
+  if (typeof value === "string") return value;
+  throw new MulliganError("task", `task ${name}: ${key} must return text, got ${shown(value)}`);
+}
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? typeof value).slice(0, 80);
+}
+
+/** Loads each source once, when it is first asked for. */
+function problemsFrom<Row>(name: string, rows: TaskDefinition<Row>["rows"]): Task<Row>["problems"] {
+  const seen = new Map<string, string>();
+  const load = async (source: RowSource<Row>, label: string) => {
+    const list = await rowsFrom(name, source);
+    return list.map((row, index): Problem<Row> => {
+      const id = idOf(row) ?? `${label}-${index + 1}`;
+      const place = `${label} ${index + 1}`;
+      if (seen.has(id)) {
+        throw new MulliganError(
+          "data",
+          `task ${name}: id "${id}" is given twice: ${seen.get(id)} and ${place}`,
+          {
+            hint: "every row needs an id of its own; rows without one are numbered",
+          },
+        );
+      }
+      seen.set(id, place);
+      return { id, row };
+    });
+  };
+  const loaded = new Map<string, Promise<readonly Problem<Row>[]>>();
+  const once = (source: RowSource<Row>, label: string) => {
+    if (!loaded.has(label)) loaded.set(label, load(source, label));
+    return loaded.get(label)!;
+  };
+  return async (split) => {
+    if (isSplitRows(rows)) return once(rows[split], split);
+    const all = await once(rows, "row");
+    const problems = all.filter(({ id }) => splitByHash(id, { salt: "rows 1" }) === split);
+    if (problems.length > 0) return problems;
+    throw new MulliganError("data", `task ${name}: none of its ${all.length} rows falls to ${split}`, {
+      hint: "give more rows, or rows: { train, validation, test }",
+    });
+  };
+}
+
+function isSplitRows<Row>(
+  rows: TaskDefinition<Row>["rows"],
+): rows is Readonly<Record<Split, RowSource<Row>>> {
+  return !isSource(rows);
+}
+
+async function rowsFrom<Row>(name: string, source: RowSource<Row>): Promise<readonly Row[]> {
+  let rows: unknown = source;
+  if (typeof source === "string") rows = (await readJsonl(source)).map(({ value }) => value);
+  if (typeof source === "function") rows = await source();
+  if (!Array.isArray(rows)) {
+    throw new MulliganError("task", `task ${name}: rows must give a list, got ${typeof rows}`);
+  }
+  if (rows.length > 0) return rows;
+  const where = typeof source === "string" ? `${source} holds no rows` : "rows is empty";
+  throw new MulliganError("data", `task ${name}: ${where}`);
+}
+
+function idOf(row: unknown): string | undefined {
+  if (typeof row !== "object" || row === null || !("id" in row)) return undefined;
+  return typeof row.id === "string" || typeof row.id === "number" ? String(row.id) : undefined;
+}

@@ -1,0 +1,41 @@
+/** The public surface of tasks: one's own by `defineTask`, the built-in ones, and what they are made of. */
+export type { Message, Problem, Split, Task, Verdict, VerifierAnswer } from "../core/task.ts";
+export { type EnumerateOptions, isSolvable, type Operators, solutions } from "./countdown/enumerate.ts";
+export {
+  type CountdownRow,
+  canonicalForm,
+  countdownSplit,
+  type GenerateCountdown,
+  generateCountdown,
+} from "./countdown/generate.ts";
+export { leaksSolution } from "./countdown/leaks.ts";
+export { type CountdownOptions, countdown } from "./countdown/task.ts";
+export {
+  type CountdownVerifyOptions,
+  type EquationOptions,
+  verifyCountdown,
+  verifyEquation,
+} from "./countdown/verify.ts";
+export { defineTask, type RowSource, type TaskDefinition } from "./define-task.ts";
+export {
+  type FunctionCallingRow,
+  functionCallingSplit,
+  type GenerateFunctionCalls,
+  generateFunctionCalls,
+} from "./function-calling/generate.ts";
+export {
+  type FunctionCallingOptions,
+  functionCallAnswer,
+  functionCalling,
+  functionCallingPrompt,
+  verifyFunctionCall,
+} from "./function-calling/task.ts";
+export {
+  type GenerateRetention,
+  generateRetention,
+  RETENTION_KINDS,
+  type RetentionKind,
+  type RetentionRow,
+  retentionSplit,
+} from "./retention/generate.ts";
+export { type RetentionOptions, retention, verifyRetention } from "./retention/task.ts";

@@ -1,0 +1,100 @@
+/** Finds the task that a user named: a built-in one, or the default export of a TypeScript or JavaScript file. */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createJiti } from "jiti";
+import { MulliganError, nearestName } from "../core/errors.ts";
+import type { Task } from "../core/task.ts";
+import { countdown } from "./countdown/task.ts";
+import { functionCalling } from "./function-calling/task.ts";
+import * as tasks from "./index.ts";
+import { retention } from "./retention/task.ts";
+
+const BUILT_IN: Readonly<Record<string, (options: never) => Task>> = {
+  countdown,
+  "function-calling": functionCalling,
+  retention,
+};
+
+export const BUILT_IN_TASKS: readonly string[] = Object.keys(BUILT_IN);
+
+const METHODS = [
+  "problems",
+  "prompt",
+  "reflectionPrompt",
+  "retryPrompt",
+  "plainRetryPrompt",
+  "verify",
+] as const;
+
+/**
+ * Loads a task by name, with options, or from a file. Throws `MulliganError`: "config" for an unknown name or option,
+ * "task" for a file that is missing, fails to load or exports no task.
+ */
+export async function loadTask(nameOrPath: string, options: Record<string, unknown> = {}): Promise<Task> {
+  if (!/[/\\]|\.[cm]?[jt]s$/.test(nameOrPath)) return builtIn(nameOrPath, options);
+  if (Object.keys(options).length > 0) {
+    throw new MulliganError("config", `task ${nameOrPath}: only built-in tasks take options`, {
+      hint: "set them in the file itself and leave taskOptions out",
+    });
+  }
+  return fromFile(nameOrPath);
+}
+
+function builtIn(name: string, options: Record<string, unknown>): Task {
+  const create = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined;
+  if (create) return create(options as never);
+  const near = nearestName(name, BUILT_IN_TASKS);
+  const choices = `built-in tasks are ${BUILT_IN_TASKS.join(", ")}; a file's name ends in .ts, .js or .mjs`;
+  throw new MulliganError("config", `unknown task "${name}"`, {
+    hint: near ? `did you mean "${near}"? ${choices}` : choices,
+  });
+}
+
+async function fromFile(path: string): Promise<Task> {
+  const file = resolve(path);
+  if (!existsSync(file)) {
+    throw new MulliganError("task", `task file ${path}: not found`, { hint: `looked for ${file}` });
+  }
+  const exported = await importDefault(path, file);
+  if (isTask(exported)) return exported;
+  const got = exported === undefined ? "no default export" : "a default export that is no task";
+  throw new MulliganError("task", `task file ${path}: ${got}`, {
+    hint: "end the file with: export default defineTask({ rows, prompt, verify })",
+  });
+}
+
+async function importDefault(path: string, file: string): Promise<unknown> {
+  const jiti = createJiti(pathToFileURL(file).href, {
+    virtualModules: { "mulligan/tasks": tasks, ...(isInstalledFor(file) ? {} : { mulligan: tasks }) },
+    nativeModules: ["mulligan"],
+    interopDefault: false, // else a module without a default export is its own
+    fsCache: false,
+    moduleCache: false,
+  });
+  try {
+    const loaded = await jiti.import<Record<string, unknown>>(file);
+    return loaded.default;
+  } catch (cause) {
+    if (cause instanceof MulliganError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new MulliganError("task", `task file ${path}: cannot be loaded: ${reason}`, { cause });
+  }
+}
+
+/** Run by npx, or from elsewhere, the package need not be installed where the user's file lies. */
+function isInstalledFor(file: string): boolean {
+  try {
+    createRequire(file).resolve("mulligan");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isTask(value: unknown): value is Task {
+  if (typeof value !== "object" || value === null) return false;
+  const task = value as Partial<Record<string, unknown>>;
+  return typeof task.name === "string" && METHODS.every((method) => typeof task[method] === "function");
+}

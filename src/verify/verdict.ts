@@ -1,0 +1,74 @@
+/**
+ * The boundary between the method and a user's verifier: whatever the verifier does, out comes a Verdict. A verifier
+ * that fails leaves the answer unscored; it never ends a run and never turns into a reward of 0.
+ */
+import type { Verdict, VerifierAnswer } from "../core/task.ts";
+
+/** Longest answer, in UTF-16 units, that a verifier is shown: no honest answer is longer, and a regex may be slow. */
+export const MAX_ANSWER_LENGTH = 65_536;
+
+export interface VerifyOptions {
+  /** How long an asynchronous verifier may take. One that blocks the thread cannot be stopped. */
+  timeoutMs?: number;
+}
+
+/** Calls a task's verifier and adapts what it returns. Never throws. */
+export async function verifyAnswer<Row>(
+  task: { verify(answer: string, row: Row): VerifierAnswer | Promise<VerifierAnswer> },
+  answer: string,
+  row: Row,
+  { timeoutMs = 10_000 }: VerifyOptions = {},
+): Promise<Verdict> {
+  try {
+    const pending = task.verify(answer.slice(0, MAX_ANSWER_LENGTH), row);
+    return verdictFrom(await withTimeout(pending, timeoutMs));
+  } catch (error) {
+    return { kind: "unscored", cause: `the verifier threw: ${describe(error)}` };
+  }
+}
+
+/** What a verifier returned, as a Verdict; anything outside its contract is unscored. */
+function verdictFrom(answer: unknown): Verdict {
+  if (typeof answer === "boolean") return answer ? { kind: "solved" } : { kind: "failed", feedback: "" };
+  if (typeof answer === "number" && Number.isFinite(answer)) {
+    return answer >= 1 ? { kind: "solved" } : { kind: "failed", feedback: `score ${answer}` };
+  }
+  if (answer === null || answer === undefined) {
+    return { kind: "unscored", cause: "the verifier returned no verdict" };
+  }
+  if (typeof answer === "object" && "kind" in answer) {
+    if (answer.kind === "solved") return { kind: "solved" };
+    if (answer.kind === "failed") return { kind: "failed", feedback: textOf(answer, "feedback") };
+    if (answer.kind === "unscored") return { kind: "unscored", cause: textOf(answer, "cause") };
+  }
+  const expected = "expected true, false, a finite number, null or a verdict";
+  return { kind: "unscored", cause: `the verifier returned ${describe(answer)}: ${expected}` };
+}
+
+function textOf(answer: object, key: string): string {
+  const value: unknown = Reflect.get(answer, key);
+  return typeof value === "string" ? value : "";
+}
+
+async function withTimeout<T>(pending: T | Promise<T>, timeoutMs: number): Promise<T | Verdict> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Verdict>((resolve) => {
+    const cause = `the verifier took longer than ${timeoutMs} ms`;
+    timer = setTimeout(() => resolve({ kind: "unscored", cause }), timeoutMs);
+  });
+  try {
+    return await Promise.race([pending, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Text for a log, of any thrown or returned value: even one that has no string form. */
+function describe(value: unknown): string {
+  try {
+    if (value instanceof Error) return value.message;
+    return typeof value === "object" ? (JSON.stringify(value) ?? "an object") : String(value);
+  } catch {
+    return `a ${typeof value}`;
+  }
+}
