@@ -1,0 +1,37 @@
+/** What a policy can do, with and without its reflections: evaluations, controls, paired comparisons, reports. */
+
+export type { Progress } from "./batches.ts";
+export {
+  type Comparison,
+  type ComparisonOptions,
+  type Contrast,
+  compareEvaluations,
+} from "./comparison.ts";
+export type { ControlOutcomes, EvaluatedPolicy, Outcome } from "./controls.ts";
+export {
+  type Evaluation,
+  type EvaluationDecoding,
+  type EvaluationOptions,
+  evaluatePolicy,
+  type FailureOutcome,
+  failuresOf,
+  type ProblemOutcome,
+} from "./evaluation.ts";
+export { type Example, pickExamples, renderEpisodes, renderExamples } from "./examples.ts";
+export { MEASURES, type Measure, summarize } from "./measures.ts";
+export { renderEvaluation, renderReport } from "./report.ts";
+export {
+  type BootstrapOptions,
+  bootstrapMean,
+  bootstrapMeanDifference,
+  bootstrapRatio,
+  bootstrapRatioDifference,
+  bootstrapSeedMeans,
+  bootstrapSeeds,
+  type Interval,
+  type McNemarResult,
+  mcnemarExact,
+  type Ratio,
+  type SeedBootstrapOptions,
+} from "./statistics.ts";
+export { type SwapOptions, swapReflections } from "./swap.ts";

@@ -1,0 +1,119 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { MulliganError } from "../core/errors.ts";
+import {
+  checkpointAt,
+  createRunFolder,
+  latestCheckpoint,
+  runFolderAt,
+  writeCheckpoint,
+  writeJsonAtomic,
+} from "./run-folder.ts";
+
+let base: string;
+beforeEach(async () => {
+  base = await mkdtemp(join(tmpdir(), "mulligan-run-"));
+});
+afterEach(() => rm(base, { recursive: true, force: true }));
+
+const runs = (name: string) => join(base, name);
+const errorOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error as MulliganError,
+  );
+
+test("creates the folder and its parents and leaves it empty", async () => {
+  const folder = await createRunFolder(runs("a/b"));
+  expect(folder.config).toBe(join(base, "a/b/config.json"));
+  expect(await readdir(runs("a/b"))).toEqual([]);
+});
+
+test.each(["config.json", "failures.jsonl", "checkpoint-7"])(
+  "refuses a folder that holds %s",
+  async (name) => {
+    await createRunFolder(runs("a"));
+    await writeFile(join(runs("a"), name), "{}");
+    const error = await errorOf(createRunFolder(runs("a")));
+    expect(error).toBeInstanceOf(MulliganError);
+    expect(error).toMatchObject({
+      code: "io",
+      message: `outputDir: must not hold another run, got "${runs("a")}"`,
+      hint: "continue it with --resume, remove it with --clean, or choose another folder with --output-dir",
+    });
+  },
+);
+
+test("starts in a folder that holds other files only", async () => {
+  await writeFile(join(base, "notes.md"), "mine");
+  await createRunFolder(base);
+  expect(await readdir(base)).toEqual(["notes.md"]);
+});
+
+test("clean removes the run, half-written parts of it too, and nothing else", async () => {
+  const folder = await createRunFolder(base);
+  await writeJsonAtomic(folder.config, {});
+  await writeCheckpoint(folder, 3, (dir) => writeFile(join(dir, "model.safetensors"), ""));
+  for (const name of ["notes.md", "metrics.jsonl.99.tmp", "checkpoint-final"])
+    await writeFile(runs(name), "");
+  await createRunFolder(base, { clean: true });
+  expect((await readdir(base)).sort()).toEqual(["checkpoint-final", "notes.md"]);
+});
+
+test("resume keeps the run, and needs one", async () => {
+  expect(await errorOf(createRunFolder(base, { resume: true }))).toMatchObject({
+    code: "config",
+    message: `resume: ${base} must hold a run, got no config.json`,
+  });
+  await writeJsonAtomic(runFolderAt(base).config, { seed: 1 });
+  const folder = await createRunFolder(base, { resume: true });
+  expect(JSON.parse(await readFile(folder.config, "utf8"))).toEqual({ seed: 1 });
+});
+
+test("resume and clean together are refused", async () => {
+  const error = await errorOf(createRunFolder(base, { resume: true, clean: true }));
+  expect(error).toMatchObject({ code: "config", message: "resume, clean: must not be given together" });
+});
+
+test("a folder that cannot be written is an io error with what to do", async () => {
+  await writeFile(runs("file"), "");
+  const error = await errorOf(createRunFolder(runs("file/run")));
+  expect(error).toMatchObject({ code: "io", hint: expect.stringContaining("--output-dir") });
+  expect(error?.message).toMatch(
+    /^outputDir: must be a folder that can be written, got ".*file\/run" \(ENOTDIR/,
+  );
+});
+
+test("a checkpoint appears whole, and latest names it", async () => {
+  const folder = await createRunFolder(base);
+  expect(await latestCheckpoint(folder)).toBeUndefined();
+  await writeCheckpoint(folder, 5, (dir) => writeFile(join(dir, "weights"), "five"));
+  await writeCheckpoint(folder, 10, (dir) => writeFile(join(dir, "weights"), "ten"));
+  expect(await latestCheckpoint(folder)).toEqual({ step: 10, path: checkpointAt(folder, 10) });
+  expect(await readFile(join(checkpointAt(folder, 5), "weights"), "utf8")).toBe("five");
+});
+
+test("a checkpoint whose writing fails leaves no trace and the old one in place", async () => {
+  const folder = await createRunFolder(base);
+  await writeCheckpoint(folder, 5, (dir) => writeFile(join(dir, "weights"), "five"));
+  const failing = writeCheckpoint(folder, 6, async (dir) => {
+    await writeFile(join(dir, "weights"), "half");
+    throw new Error("disk full");
+  });
+  expect(await errorOf(failing)).toMatchObject({
+    code: "io",
+    message: expect.stringMatching(/checkpoint-6: cannot be written: disk full$/),
+  });
+  expect((await readdir(base)).sort()).toEqual(["checkpoint-5", "latest"]);
+  expect(await latestCheckpoint(folder)).toMatchObject({ step: 5 });
+});
+
+test("JSON that cannot be written leaves the old file and no temporary one", async () => {
+  const path = runs("config.json");
+  await writeJsonAtomic(path, { a: 1 });
+  expect(await readFile(path, "utf8")).toBe('{\n  "a": 1\n}\n');
+  await expect(writeJsonAtomic(join(path, "x.json"), {})).rejects.toMatchObject({ code: "io" });
+  expect(await readdir(base)).toEqual(["config.json"]);
+});

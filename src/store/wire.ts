@@ -1,0 +1,111 @@
+/**
+ * The lines of a run folder's files, as others read them (a dashboard, a notebook, `mulligan train --failures`).
+ * Same shapes as `src/core/episode.ts`; must not know who writes them, nor import anything but core and zod.
+ */
+import { z } from "zod";
+import type * as core from "../core/episode.ts";
+import type { Verdict as CoreVerdict } from "../core/task.ts";
+
+const token = z.int().min(0);
+
+export const Verdict = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("solved") }),
+  z.strictObject({ kind: z.literal("failed"), feedback: z.string() }),
+  z.strictObject({ kind: z.literal("unscored"), cause: z.string() }),
+]) satisfies z.ZodType<CoreVerdict>;
+
+const part = z.enum(["prompt", "attempt", "reflection-prompt", "reflection", "retry-prompt", "retry"]);
+
+export const Conversation = z
+  .strictObject({
+    tokens: z.array(token),
+    spans: z.array(z.strictObject({ part, start: z.int().min(0), end: z.int().min(0) })),
+  })
+  .refine(({ tokens, spans }) => covers(spans, tokens.length), {
+    path: ["spans"],
+    error: "must be contiguous, in order and cover all tokens",
+  }) satisfies z.ZodType<core.Conversation>;
+
+export const Utterance = z
+  .strictObject({
+    tokens: z.array(token),
+    logprobs: z.array(z.number()),
+    text: z.string(),
+    truncated: z.boolean(),
+  })
+  .refine(({ tokens, logprobs }) => tokens.length === logprobs.length, {
+    path: ["logprobs"],
+    error: "must have one number per token",
+  }) satisfies z.ZodType<core.Utterance>;
+
+export const Failure = z
+  .strictObject({
+    id: z.string(),
+    problemId: z.string(),
+    conversation: Conversation,
+    attempt: Utterance,
+    verdict: Verdict,
+  })
+  .refine(({ verdict }) => verdict.kind === "failed", {
+    path: ["verdict", "kind"],
+    error: 'must be "failed"',
+  })
+  .refine(({ conversation, attempt }) => endsWithAttempt(conversation, attempt.tokens), {
+    path: ["conversation"],
+    error: "must end with a span that holds the attempt's tokens",
+  }) satisfies z.ZodType<core.Failure>;
+
+/** First line of `failures.jsonl`: what the failures were sampled from. */
+export const FailuresHeader = z.strictObject({
+  kind: z.literal("failures"),
+  version: z.literal(1),
+  model: z.string(),
+  task: z.string(),
+  seed: z.int(),
+  decoding: z.strictObject({
+    temperature: z.number().min(0),
+    topP: z.number().min(0).max(1),
+    topK: z.int().min(0),
+    maxAttemptLength: z.int().min(1),
+  }),
+});
+export type FailuresHeader = z.infer<typeof FailuresHeader>;
+
+/** A line of `episodes.jsonl`. */
+export const EpisodeLine = z.strictObject({
+  step: z.int().min(0),
+  failureId: z.string(),
+  problemId: z.string(),
+  conversation: Conversation,
+  attempt: Utterance,
+  reflection: Utterance,
+  retries: z.array(z.strictObject({ utterance: Utterance, verdict: Verdict })),
+  reward: z.number().nullable(),
+}) satisfies z.ZodType<core.Episode>;
+export type EpisodeLine = z.infer<typeof EpisodeLine>;
+
+/** A line of `metrics.jsonl`: one optimiser step, metrics under TRL's names; null where a value is not a number. */
+export const StepLine = z.object({ step: z.int().min(0) }).catchall(z.number().nullable());
+export type StepLine = z.infer<typeof StepLine>;
+
+/** A line of `evaluations.jsonl`: when and on what; the numbers are the evaluator's and stay open here. */
+export const EvaluationLine = z.looseObject({
+  step: z.int().min(0),
+  split: z.enum(["train", "validation", "test"]),
+});
+export type EvaluationLine = z.infer<typeof EvaluationLine>;
+
+function covers(spans: readonly core.Span[], length: number): boolean {
+  let end = 0;
+  for (const span of spans) {
+    if (span.start !== end || span.end < span.start) return false;
+    end = span.end;
+  }
+  return end === length;
+}
+
+function endsWithAttempt(conversation: core.Conversation, attempt: readonly number[]): boolean {
+  const last = conversation.spans.at(-1);
+  if (last?.part !== "attempt" || last.end - last.start !== attempt.length) return false;
+  return attempt.every((id, t) => id === conversation.tokens[last.start + t]);
+}
