@@ -40,7 +40,6 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     interOpNumThreads: 1,
     graphOptimizationLevel: optimization,
     logSeverityLevel: 3,
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
   });
   const types = new Map<string, Value>(graph.inputs.map((value) => [value.name, value]));
   return {

@@ -1,10 +1,26 @@
 /** Who speaks and how: an engine's sampler, the chat that turns text into its tokens, and decoding settings. */
+import { MulliganError } from "../core/errors.ts";
 import type { Engine } from "../engine/contract.ts";
-import type { Chat } from "../text/chat.ts";
+import { type Chat, loadChat } from "../text/chat.ts";
 
 export interface Policy {
   engine: Pick<Engine, "sample" | "info">;
   chat: Omit<Chat, "tokenizer">;
+}
+
+/** An engine with the chat of the model folder it was started from. Throws `MulliganError("tokenizer")`. */
+export async function openPolicy<E extends Policy["engine"]>(
+  engine: E,
+  modelFolder: string,
+): Promise<{ engine: E; chat: Chat }> {
+  const chat = await loadChat(modelFolder);
+  const largest = chat.tokenizer.vocabSize - 1;
+  if (largest < engine.info.vocabSize) return { engine, chat };
+  throw new MulliganError(
+    "tokenizer",
+    `${modelFolder}: the tokenizer's ids must be under vocab_size ${engine.info.vocabSize}, got ${largest}`,
+    { hint: "tokenizer.json and config.json belong to different models" },
+  );
 }
 
 export interface Decoding {

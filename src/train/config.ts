@@ -90,3 +90,8 @@ export const MulliganConfig = z
   .describe("Mulligan's configuration");
 
 export type MulliganConfig = z.infer<typeof MulliganConfig>;
+
+/** For mulligan.config.ts: checks names and types while you write; everything left out takes its default. */
+export function defineConfig(config: z.input<typeof MulliganConfig>): z.input<typeof MulliganConfig> {
+  return config;
+}

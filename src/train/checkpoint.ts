@@ -1,0 +1,93 @@
+/**
+ * What a run needs to go on as though it had never stopped: weights and optimiser state (the engine's own files), and
+ * where in the data it was. Random draws need no state: they are functions of the step.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { z } from "zod";
+import { MulliganError } from "../core/errors.ts";
+import type { Engine } from "../engine/contract.ts";
+import { latestCheckpoint, type RunFolder, writeCheckpoint, writeJsonAtomic } from "../store/run-folder.ts";
+import { MulliganConfig } from "./config.ts";
+
+const stateFile = "trainer_state.json";
+
+/** Where a run stands after `step` steps. */
+const Progress = z.strictObject({
+  step: z.int().min(0),
+  /** How far the sequence of failures was drawn. */
+  position: z.int().min(0),
+  /** Tokens sampled and trained on so far. */
+  numTokens: z.int().min(0),
+});
+export type Progress = z.infer<typeof Progress>;
+
+const TrainerState = Progress.extend({ version: z.literal(1), config: MulliganConfig });
+
+/** Settings that say how long, where and how closely watched a run is, not what it computes. */
+const changeable: readonly (keyof MulliganConfig)[] = [
+  "outputDir",
+  "threads",
+  "maxSteps",
+  "saveSteps",
+  "eval",
+  "collect",
+];
+
+/** Saves `checkpoint-{step}`, whole or not at all. Returns its path. */
+export async function saveCheckpoint(
+  folder: RunFolder,
+  engine: Pick<Engine, "saveState">,
+  progress: Progress,
+  config: MulliganConfig,
+): Promise<string> {
+  return writeCheckpoint(folder, progress.step, async (path) => {
+    await engine.saveState(path);
+    await writeJsonAtomic(join(path, stateFile), { version: 1, ...progress, config });
+  });
+}
+
+/**
+ * Puts the engine where the newest checkpoint left it; undefined when there is none yet. Throws
+ * `MulliganError("checkpoint")` when its file is damaged, `MulliganError("config")` when the settings are not its own.
+ */
+export async function resumeLatest(
+  folder: RunFolder,
+  engine: Pick<Engine, "loadState">,
+  config: MulliganConfig,
+): Promise<Progress | undefined> {
+  const latest = await latestCheckpoint(folder);
+  if (!latest) return undefined;
+  const path = join(latest.path, stateFile);
+  const { config: saved, version: _, ...progress } = await readState(path);
+  requireSameRun(saved, config);
+  await engine.loadState(latest.path);
+  return progress;
+}
+
+async function readState(path: string): Promise<z.infer<typeof TrainerState>> {
+  const details = { hint: `remove the checkpoint's folder and name an older one in the file "latest"` };
+  try {
+    return TrainerState.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch (cause) {
+    const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
+    throw new MulliganError("checkpoint", `${path}: must be a trainer's state: ${reason}`, {
+      ...details,
+      cause,
+    });
+  }
+}
+
+function requireSameRun(saved: MulliganConfig, config: MulliganConfig): void {
+  for (const key of Object.keys(config) as (keyof MulliganConfig)[]) {
+    if (changeable.includes(key) || isDeepStrictEqual(saved[key], config[key])) continue;
+    throw new MulliganError(
+      "config",
+      `${key}: must be as when the run began, ${JSON.stringify(saved[key])}, got ${JSON.stringify(config[key])}`,
+      {
+        hint: `a resumed run may only change ${changeable.join(", ")}; start another one with --output-dir`,
+      },
+    );
+  }
+}

@@ -1,0 +1,63 @@
+/** Where a step's time goes. The only clock of training; its readings are reported and never acted on. */
+import type { Task } from "../core/task.ts";
+import type { Engine } from "../engine/contract.ts";
+
+type Activity = "sample" | "verify" | "train";
+
+export interface Stopwatch {
+  /** The engine, watched: sampling apart from forward, backward and optimiser. */
+  engine: Pick<Engine, "info" | "sample" | "forward" | "forwardBackward" | "optimStep">;
+  /** The task, its verifier watched. */
+  task: Task;
+  /** Seconds since the last lap: of the whole and of each activity. */
+  lap(): Record<"step_time" | `time/${Activity}`, number>;
+}
+
+export function createStopwatch(engine: Engine, task: Task): Stopwatch {
+  const spent: Record<Activity, number> = { sample: 0, verify: 0, train: 0 };
+  const running: Record<Activity, number> = { sample: 0, verify: 0, train: 0 };
+  const since: Record<Activity, number> = { sample: 0, verify: 0, train: 0 };
+  let lapStart = performance.now();
+
+  // calls of one activity overlap (verifiers run at once): time counts while at least one is under way
+  async function watch<T>(activity: Activity, work: () => T | Promise<T>): Promise<T> {
+    if (running[activity]++ === 0) since[activity] = performance.now();
+    try {
+      return await work();
+    } finally {
+      if (--running[activity] === 0) spent[activity] += performance.now() - since[activity];
+    }
+  }
+
+  return {
+    engine: {
+      info: engine.info,
+      sample: (requests, params) => watch("sample", () => engine.sample(requests, params)),
+      forward: (data, options) => watch("train", () => engine.forward(data, options)),
+      forwardBackward: (data, loss) => watch("train", () => engine.forwardBackward(data, loss)),
+      optimStep: (params) => watch("train", () => engine.optimStep(params)),
+    },
+    task: {
+      name: task.name,
+      problems: (split) => task.problems(split),
+      prompt: (row) => task.prompt(row),
+      reflectionPrompt: (row) => task.reflectionPrompt(row),
+      retryPrompt: (row) => task.retryPrompt(row),
+      plainRetryPrompt: (row) => task.plainRetryPrompt(row),
+      verify: (answer, row) => watch("verify", () => task.verify(answer, row)),
+      ...(task.leaks && { leaks: (reflection, row) => task.leaks!(reflection, row) }),
+    },
+    lap() {
+      const now = performance.now();
+      const readings = {
+        step_time: (now - lapStart) / 1000,
+        "time/sample": spent.sample / 1000,
+        "time/verify": spent.verify / 1000,
+        "time/train": spent.train / 1000,
+      };
+      lapStart = now;
+      spent.sample = spent.verify = spent.train = 0;
+      return readings;
+    },
+  };
+}

@@ -1,0 +1,140 @@
+/**
+ * Stage 2 of the method as a stream of events: sample groups, build a batch, update, report, again. A step is never
+ * left half done: stopping and resuming give the run that was never stopped.
+ */
+import type { Failure, Group } from "../core/episode.ts";
+import type { Task } from "../core/task.ts";
+import type { Engine } from "../engine/contract.ts";
+import type { Metrics } from "../learn/metric-names.ts";
+import { batchMetrics } from "../learn/metrics.ts";
+import { leaksSolution } from "../loop/leaks.ts";
+import type { Policy } from "../loop/policy.ts";
+import { meanSolved } from "../loop/retry.ts";
+import { type Rows, rowsOf } from "../loop/verdicts.ts";
+import type { RunFolder } from "../store/run-folder.ts";
+import { resumeLatest, saveCheckpoint } from "./checkpoint.ts";
+import type { MulliganConfig } from "./config.ts";
+import { gatherBatch, type StepBatch } from "./gather.ts";
+import { requireCapabilities, requireItems, requireRoom } from "./preflight.ts";
+import { attemptSource, episodeSource, type Source } from "./source.ts";
+import { createStopwatch, type Stopwatch } from "./stopwatch.ts";
+import { updatePolicy } from "./update.ts";
+
+export interface TrainSetup {
+  policy: Policy & { engine: Engine };
+  task: Task;
+  /** What `collectFailures` kept; not used when first attempts learn. */
+  failures: readonly Failure[];
+  config: MulliganConfig;
+  /** Receives checkpoints; without it none are saved. */
+  folder?: RunFolder;
+  /** Continue from the folder's newest checkpoint, or start when it has none. */
+  resume?: boolean;
+  /** Called at step 0, every `eval.steps` steps and after the last. */
+  evaluate?: (step: number) => Promise<Record<string, number>>;
+  /** Stops after the step under way, with a checkpoint. */
+  signal?: AbortSignal;
+}
+
+export type TrainEvent =
+  /** `groups`: the step's episodes; empty when first attempts learn. */
+  | { type: "step"; step: number; metrics: Metrics; groups: readonly Group[] }
+  | { type: "evaluation"; step: number; metrics: Record<string, number> }
+  | { type: "checkpoint"; step: number; path: string }
+  | { type: "stopped"; step: number }
+  | { type: "done"; step: number };
+
+/**
+ * Trains for `config.maxSteps` steps. A step without a live group is counted and reported but updates nothing.
+ * Throws `MulliganError`s of the loop, the engine and the run folder, and before the first step what a run would
+ * only meet later.
+ */
+export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void, undefined> {
+  const { config, folder, signal, evaluate } = setup;
+  const { engine } = setup.policy;
+  const watch = createStopwatch(engine, setup.task);
+  const rows = rowsOf(await setup.task.problems("train"));
+  const source = createSource({ ...setup, watch, rows });
+  requireCapabilities(engine.info, config);
+  requireItems(source.items, config);
+
+  const resumed = setup.resume && folder ? await resumeLatest(folder, engine, config) : undefined;
+  let progress = resumed ?? { step: 0, position: 0, numTokens: 0 };
+  let savedStep = resumed?.step;
+
+  async function* evaluateNow(): AsyncGenerator<TrainEvent> {
+    if (!evaluate || config.eval.steps === 0 || signal?.aborted) return;
+    try {
+      yield { type: "evaluation", step: progress.step, metrics: await evaluate(progress.step) };
+    } catch (error) {
+      if (!signal?.aborted) throw error; // else: it stopped because it was asked to
+    }
+  }
+  async function* saveNow(): AsyncGenerator<TrainEvent> {
+    if (!folder || savedStep === progress.step) return;
+    const path = await saveCheckpoint(folder, engine, progress, config);
+    savedStep = progress.step;
+    yield { type: "checkpoint", step: progress.step, path };
+  }
+  const isDue = (every: number) => every > 0 && progress.step % every === 0;
+
+  if (!resumed) yield* evaluateNow();
+  while (progress.step < config.maxSteps && !signal?.aborted) {
+    const step = progress.step + 1;
+    watch.lap();
+    const gathered = await gatherBatch(source, config, { step, position: progress.position });
+    const updated = await updatePolicy(watch.engine, gathered.batch, config, step);
+    const tokens = countTokens(gathered, config);
+    progress = { step, position: gathered.position, numTokens: progress.numTokens + tokens };
+    const times = watch.lap();
+    const metrics: Metrics = {
+      ...batchMetrics(gathered.completions, gathered.batch),
+      ...episodeMetrics(setup.task, gathered.groups, rows),
+      ...updated,
+      num_tokens: progress.numTokens,
+      ...times,
+      tokens_per_second: tokens / times.step_time,
+    };
+    yield { type: "step", step, metrics, groups: gathered.groups };
+    if (isDue(config.eval.steps) || step === config.maxSteps) yield* evaluateNow();
+    if (isDue(config.saveSteps)) yield* saveNow();
+  }
+  yield* saveNow();
+  yield { type: progress.step < config.maxSteps ? "stopped" : "done", step: progress.step };
+}
+
+function createSource({
+  policy: { chat },
+  failures,
+  config,
+  watch,
+  rows,
+}: TrainSetup & { watch: Stopwatch; rows: Rows }): Source {
+  const setup = { policy: { engine: watch.engine, chat }, task: watch.task, config, rows };
+  if (config.learnFrom !== "answer") {
+    requireRoom(setup.policy, setup.task, failures, rows, config);
+    return episodeSource(setup, failures);
+  }
+  // the problems that failures would be collected from: every way to learn sees the same data
+  return attemptSource({ ...setup, rows: new Map([...rows].slice(0, config.collect.maxProblems)) });
+}
+
+/** What the verifier says of the retries, whatever the reward was, and how many reflections give a solution away. */
+function episodeMetrics(task: Task, groups: readonly Group[], rows: Rows): Metrics {
+  const episodes = groups.flatMap((group) => group.episodes);
+  const verdicts = episodes.flatMap(({ retries }) => retries.map(({ verdict }) => verdict));
+  const rescueRate = meanSolved(verdicts);
+  const leaks = episodes
+    .map((episode) => leaksSolution(task, episode, rows))
+    .filter((leak) => leak !== undefined);
+  return {
+    ...(rescueRate !== null && { "rescue/rate": rescueRate }),
+    ...(leaks.length > 0 && { "reflection/leak_rate": leaks.filter(Boolean).length / leaks.length }),
+  };
+}
+
+/** Sampled, plus trained on: once in each iteration. */
+function countTokens({ sampledTokens, batch }: StepBatch, { numIterations }: MulliganConfig): number {
+  const trained = batch.datums.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  return sampledTokens + numIterations * trained;
+}
