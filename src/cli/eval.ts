@@ -1,0 +1,53 @@
+/** `mulligan eval`: the table of a model, with controls and intervals. Parses, calls, prints. */
+import { type Command, Option } from "commander";
+import { renderEvaluation } from "../evaluate/index.ts";
+import { evaluate } from "../train/experiment.ts";
+import { openSetup, problemsOf } from "../train/setup.ts";
+import { type CheckpointOptions, type CliContext, checkpointFrom, configFromOptions } from "./context.ts";
+import { createExperimentView } from "./experiment-view.ts";
+import { addConfigFlags } from "./flags.ts";
+
+const HELP = `
+Examples:
+  $ mulligan eval --preset mini                              the model as it is shipped
+  $ mulligan eval --checkpoint runs/first                    the newest checkpoint of a run
+  $ mulligan eval --checkpoint runs/first/checkpoint-20 --split validation
+`;
+
+export function registerEval(program: Command, context: CliContext): void {
+  const command = program
+    .command("eval")
+    .summary("measure first try, rescue and controls, with 95 % intervals")
+    .description(
+      "Measure how often the first try is right, how often the second one rescues it, and the controls.",
+    );
+  addConfigFlags(command, ["run", "sampling", "eval"], Object.keys(context.presets))
+    .optionsGroup("What to evaluate:")
+    .option(
+      "--checkpoint <folder>",
+      "a run folder (its newest checkpoint) or one checkpoint (default: --model itself)",
+    )
+    .addOption(
+      new Option("--split <name>", "problems to use").choices(["validation", "test"]).default("test"),
+    )
+    .addHelpText("after", HELP)
+    .action(async (options: CheckpointOptions & { split: "validation" | "test" }) => {
+      const config = await configFromOptions(options, context);
+      const setup = await openSetup(config, await checkpointFrom(options));
+      const view = createExperimentView(context.stderr, 0);
+      try {
+        const count = config.eval[options.split === "test" ? "testProblems" : "validationProblems"];
+        const problems = await problemsOf(setup.task, options.split, count);
+        const evaluation = await evaluate(setup, problems, {
+          controls: true,
+          signal: context.signal,
+          onProgress: (progress) => view.show({ type: "evaluating", ...progress }),
+        });
+        view.end();
+        context.stdout.write(`${renderEvaluation(evaluation, config.eval)}\n`);
+      } finally {
+        view.end();
+        await setup.close();
+      }
+    });
+}

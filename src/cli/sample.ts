@@ -1,0 +1,60 @@
+/** `mulligan sample`: episodes that a person can read. Parses, calls, prints. */
+import { type Command, Option } from "commander";
+import type { Split } from "../core/task.ts";
+import { renderEpisodes } from "../evaluate/index.ts";
+import { evaluate } from "../train/experiment.ts";
+import { openSetup } from "../train/setup.ts";
+import {
+  type CheckpointOptions,
+  type CliContext,
+  checkpointFrom,
+  configFromOptions,
+  positiveInteger,
+} from "./context.ts";
+import { addConfigFlags } from "./flags.ts";
+
+/** Problems to attempt for each episode asked for: an episode needs a failure. */
+const PROBLEMS_PER_EPISODE = 10;
+
+const HELP = `
+Examples:
+  $ mulligan sample --preset mini --count 5
+  $ mulligan sample --checkpoint runs/first
+`;
+
+export function registerSample(program: Command, context: CliContext): void {
+  const command = program
+    .command("sample")
+    .summary("show attempts, reflections and retries")
+    .description(
+      "Show episodes: the problem, the failed attempt, the reflection, the retry, and the verdicts.",
+    );
+  addConfigFlags(command, ["run", "sampling"], Object.keys(context.presets))
+    .optionsGroup("What to show:")
+    .addOption(new Option("--count <int>", "episodes to show").argParser(positiveInteger("count")).default(3))
+    .option(
+      "--checkpoint <folder>",
+      "a run folder (its newest checkpoint) or one checkpoint (default: --model itself)",
+    )
+    .addOption(
+      new Option("--split <name>", "problems to use")
+        .choices(["train", "validation", "test"])
+        .default("test"),
+    )
+    .addHelpText("after", HELP)
+    .action(async (options: CheckpointOptions & { split: Split; count: number }) => {
+      const config = await configFromOptions(options, context);
+      const setup = await openSetup(config, await checkpointFrom(options));
+      try {
+        const problems = await setup.task.problems(options.split);
+        const evaluation = await evaluate(setup, problems.slice(0, PROBLEMS_PER_EPISODE * options.count), {
+          controls: false,
+          signal: context.signal,
+        });
+        const episodes = evaluation.failures.slice(0, options.count);
+        context.stdout.write(`${renderEpisodes(episodes, setup.task, problems)}\n`);
+      } finally {
+        await setup.close();
+      }
+    });
+}

@@ -1,0 +1,48 @@
+/** `mulligan train`: stage 2 of the method, with collecting and evaluation around it. Parses, calls, prints. */
+import type { Command } from "commander";
+import { type CliContext, configFromOptions, type Options } from "./context.ts";
+import { experiment } from "./experiment.ts";
+import { addConfigFlags, GROUPS, type GroupName } from "./flags.ts";
+
+const HELP = `
+Settings come from, later over earlier: defaults, --preset, the configuration file, flags.
+TRL's spelling works too: --num_generations is --num-generations.
+
+Examples:
+  $ mulligan train --preset mini --output-dir runs/first
+  $ mulligan train --config mulligan.config.ts --num-generations 12 --eval.test-problems 2000
+  $ mulligan train --preset mini --dry-run                print the settings a run would have
+  $ mulligan train --output-dir runs/first --resume       continue after Ctrl-C
+`;
+
+interface TrainOptions extends Options {
+  failures?: string;
+  resume?: boolean;
+  clean?: boolean;
+  dryRun?: boolean;
+}
+
+export function registerTrain(program: Command, context: CliContext): void {
+  const command = program
+    .command("train")
+    .summary("reward reflections whose retry was right")
+    .description(
+      "Let the model reflect on its failures and try again; reward the reflections whose retry was right (stage 2).",
+    );
+  addConfigFlags(command, Object.keys(GROUPS) as GroupName[], Object.keys(context.presets))
+    .optionsGroup("Run folder:")
+    .option("--failures <file>", "failures.jsonl of `mulligan collect` (default: collect first)")
+    .option("--resume", "continue the run in --output-dir from its newest checkpoint")
+    .option("--clean", "remove the run that is in --output-dir first")
+    .option("--dry-run", "print the resolved settings and stop")
+    .addHelpText("after", HELP)
+    .action(async (options: TrainOptions) => {
+      const config = await configFromOptions(options, context);
+      if (options.dryRun) {
+        context.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
+        return;
+      }
+      const { failures, resume = false, clean = false } = options;
+      await experiment(config, { resume, clean, ...(failures !== undefined && { failures }) }, context);
+    });
+}
