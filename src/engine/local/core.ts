@@ -7,7 +7,7 @@ import { createSession, type Graph, type Session } from "../../graph/index.ts";
 import { saveModel } from "../../model/folder.ts";
 import type { Engine, EngineInfo, Loss } from "../contract.ts";
 import { adamStep, createAdamState } from "./adamw.ts";
-import { checkDatums } from "./datum-check.ts";
+import { checkDatums, checkTemperature } from "./datum-check.ts";
 import { runSample } from "./sampler.ts";
 import { samplingGraph } from "./sampling-graph.ts";
 import { loadTrainingState, saveTrainingState } from "./state.ts";
@@ -59,6 +59,7 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
       return runSample({ prefill, decode, weights, feeds }, requests, params);
     },
     async forward(data, { temperature = 1, weights: which = "current" } = {}) {
+      checkTemperature(temperature);
       checkDatums(info, data);
       const chosen = which === "current" ? feeds : referenceFeeds;
       if (!chosen) {

@@ -15,6 +15,7 @@ export function checkDatums(
   data: readonly Pick<Datum, "tokens" | "targets">[],
   loss?: Loss,
 ): void {
+  if (loss) checkTemperature(loss.temperature);
   if (data.length === 0) throw new MulliganError("engine", "data: needs at least one datum, got none");
   const fields: (keyof Datum)[] = ["targets", ...(loss ? NEEDED[loss.name] : [])];
   if (loss?.kl) fields.push("referenceLogprobs", "klWeights");
@@ -46,4 +47,10 @@ export function checkDatums(
       }
     }
   });
+}
+
+/** Log-probabilities at temperature 0 (greedy) would be ±∞, and their gradients NaN. */
+export function checkTemperature(temperature = 1): void {
+  if (temperature > 0) return;
+  throw new MulliganError("engine", `temperature: must be above 0 for log-probabilities, got ${temperature}`);
 }

@@ -20,6 +20,9 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
   const worker = startWorker({ model, threads, options });
   const pending = new Map<number, Pending>();
   let calls = 0;
+  /** Why no call can be answered any more. */
+  let ended: Error | undefined;
+  let closing: Promise<void> | undefined;
 
   worker.on("message", ({ id, result, error }: Reply) => {
     const call = pending.get(id)!;
@@ -28,18 +31,28 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
     else call.resolve(result);
   });
   const fail = (error: Error) => {
+    ended ??= error;
     for (const call of pending.values()) call.reject(error);
     pending.clear();
   };
   worker.on("error", fail);
-  worker.on("exit", () => fail(new MulliganError("engine", "local engine: its worker thread has ended")));
+  worker.on("exit", () => {
+    const how = closing ? "it is closed" : "its worker thread has ended";
+    fail(new MulliganError("engine", `local engine: ${how}`));
+  });
 
   const call = <T>(method: EngineMethod, ...args: unknown[]): Promise<T> =>
     new Promise<T>((resolve, reject) => {
+      if (ended) throw ended;
       const id = calls++;
       pending.set(id, { resolve: resolve as Pending["resolve"], reject });
       worker.postMessage({ id, method, args } satisfies Call);
     });
+
+  const shutDown = async () => {
+    if (!ended) await call("close");
+    await worker.terminate();
+  };
 
   let info: EngineInfo;
   try {
@@ -57,9 +70,9 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
     saveState: (...args) => call("saveState", ...args),
     loadState: (...args) => call("loadState", ...args),
     saveWeights: (...args) => call("saveWeights", ...args),
-    async close() {
-      await call("close");
-      await worker.terminate();
+    close() {
+      closing ??= shutDown();
+      return closing;
     },
   };
 }
@@ -68,8 +81,9 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
 function startWorker(workerData: WorkerSetup): Worker {
   if (!import.meta.url.endsWith(".ts"))
     return new Worker(new URL("./worker.js", import.meta.url), { workerData });
-  const self = JSON.stringify(import.meta.url);
-  const start = `import("jiti").then(({ createJiti }) => createJiti(${self}).import("./worker.ts"))`;
+  // an eval'ed worker would look for jiti in the current folder
+  const [self, jiti] = [import.meta.url, import.meta.resolve("jiti")].map((url) => JSON.stringify(url));
+  const start = `import(${jiti}).then(({ createJiti }) => createJiti(${self}).import("./worker.ts"))`;
   return new Worker(start, { eval: true, workerData, execArgv: [] });
 }
 

@@ -63,6 +63,13 @@ function createRow({ config }: Weights, request: SampleRequest, index: number, p
       { hint: "shorten the prompt, or use a model with a longer context (max_position_embeddings)" },
     );
   }
+  const bad = request.prompt.find((id) => !(id >= 0 && id < config.vocabSize));
+  if (bad !== undefined) {
+    throw new MulliganError(
+      "engine",
+      `prompt ${index}: ids must lie in 0..${config.vocabSize - 1}, got ${bad}`,
+    );
+  }
   return {
     index,
     request,

@@ -2,8 +2,8 @@
  * Weights and optimiser state in a folder: config.json and model.safetensors as Hugging Face reads them, plus
  * optimizer.safetensors with AdamW's moments under the parameters' names. Whole or not at all.
  */
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { MulliganError } from "../../core/errors.ts";
 import { loadModel, saveModel } from "../../model/folder.ts";
 import { openSafetensors, writeSafetensors } from "../../model/safetensors.ts";
@@ -12,11 +12,16 @@ import type { Weights } from "./weights.ts";
 
 const MOMENTS = ["m", "v"] as const;
 
+/** Steps taken; also the file that tells a training state from another folder. */
+const STEP = "optimizer.json";
+
+/** Replaces a training state that is there, and nothing else. Throws `MulliganError("io")`. */
 export async function saveTrainingState(folder: string, weights: Weights, adam: AdamState): Promise<void> {
-  const temporary = `${folder}.partial`;
-  const old = `${folder}.old`;
+  const target = resolve(folder);
+  const temporary = `${target}.partial`;
   try {
-    await mkdir(dirname(folder), { recursive: true });
+    await requireReplaceable(target);
+    await mkdir(dirname(target), { recursive: true });
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary);
     await saveModel(temporary, weights);
@@ -28,12 +33,10 @@ export async function saveTrainingState(folder: string, weights: Weights, adam: 
       })),
     );
     await writeSafetensors(join(temporary, "optimizer.safetensors"), moments);
-    await writeFile(join(temporary, "optimizer.json"), `${JSON.stringify({ step: adam.step })}\n`);
-    await rm(old, { recursive: true, force: true });
-    await rename(folder, old).catch(() => {});
-    await rename(temporary, folder);
-    await rm(old, { recursive: true, force: true });
+    await writeFile(join(temporary, STEP), `${JSON.stringify({ step: adam.step })}\n`);
+    await replaceFolder(target, temporary);
   } catch (cause) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => {});
     if (cause instanceof MulliganError) throw cause;
     throw new MulliganError(
       "io",
@@ -46,11 +49,40 @@ export async function saveTrainingState(folder: string, weights: Weights, adam: 
   }
 }
 
-/** Into the engine's own buffers. Nothing changes unless everything could be read. */
+/** Saving removes what was in the folder: that may be an older state, never a user's files. */
+async function requireReplaceable(folder: string): Promise<void> {
+  const files = await readdir(folder).catch((): string[] => []);
+  if (files.length === 0 || files.includes(STEP)) return;
+  throw new MulliganError(
+    "io",
+    `${folder}: must be a new or empty folder or an older training state, got other files`,
+    { hint: "choose another folder" },
+  );
+}
+
+/** The old folder steps aside until the new one is in its place, and comes back if that fails. */
+async function replaceFolder(folder: string, by: string): Promise<void> {
+  const old = `${folder}.old`;
+  await rm(old, { recursive: true, force: true });
+  const exists = await rename(folder, old).then(
+    () => true,
+    () => false,
+  );
+  try {
+    await rename(by, folder);
+  } catch (error) {
+    if (exists) await rename(old, folder);
+    throw error;
+  }
+  await rm(old, { recursive: true, force: true });
+}
+
+/** Into the engine's own buffers. Nothing changes unless everything could be read. Throws `MulliganError("checkpoint")`. */
 export async function loadTrainingState(folder: string, weights: Weights, adam: AdamState): Promise<void> {
   const saved = await loadModel(folder);
-  const layout = (of: Pick<Weights, "parameters">) => JSON.stringify(of.parameters);
-  if (layout(saved) !== layout(weights)) {
+  // The parameters follow from the config, and what is computed with them (theta, eps) is in it too.
+  const meaning = ({ config }: Weights) => JSON.stringify({ ...config, json: null });
+  if (meaning(saved) !== meaning(weights)) {
     throw new MulliganError("checkpoint", `${folder}: holds another model than the engine's`, {
       hint: "resume with the model that the run was started with",
     });
@@ -74,7 +106,7 @@ export async function loadTrainingState(folder: string, weights: Weights, adam: 
 }
 
 async function readStep(folder: string): Promise<number> {
-  const path = join(folder, "optimizer.json");
+  const path = join(folder, STEP);
   try {
     const { step } = JSON.parse(await readFile(path, "utf8")) as { step?: unknown };
     if (Number.isInteger(step) && (step as number) >= 0) return step as number;

@@ -1,4 +1,5 @@
-/** A tiny random decoder for tests: grouped heads and biases included, so that nothing is left out by symmetry. */
+/** Tiny random decoders for tests: grouped heads and biases included, so that nothing is left out by symmetry. */
+import { createRng } from "../../core/rng.ts";
 import { parseModelConfig } from "../../model/config.ts";
 import { initParameters, parameterShapes } from "../../model/parameters.ts";
 import type { Weights } from "./weights.ts";
@@ -22,7 +23,52 @@ const tinyConfig = {
   eos_token_id: 1,
 };
 
-export function tinyWeights(seed = 1): Weights {
-  const config = parseModelConfig(tinyConfig, "tiny");
+/** The same size, and all that Qwen2 lacks: every bias, an untied head, rope scaling, a head size of its own. */
+export const llamaFields = {
+  architectures: ["LlamaForCausalLM"],
+  model_type: "llama",
+  attention_bias: true,
+  mlp_bias: true,
+  tie_word_embeddings: false,
+  head_dim: 6,
+  rope_scaling: {
+    rope_type: "llama3",
+    factor: 4,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: 32,
+  },
+};
+
+export function tinyWeights(seed = 1, fields: Readonly<Record<string, unknown>> = {}): Weights {
+  const config = parseModelConfig({ ...tinyConfig, ...fields }, "tiny");
   return { config, parameters: parameterShapes(config), flat: initParameters(config, seed) };
 }
+
+/** As tinyWeights, with norms off 1 and biases off 0, where derivatives could be right by accident. */
+export function roughWeights(seed = 1, fields: Readonly<Record<string, unknown>> = {}): Weights {
+  const weights = tinyWeights(seed, fields);
+  const { normal } = createRng(seed).fork("rough");
+  for (const { offset, size, decay } of weights.parameters) {
+    for (let i = offset; !decay && i < offset + size; i++) weights.flat[i]! += 0.2 * normal();
+  }
+  return weights;
+}
+
+/** Cross-entropy datums over random tokens, every token to be learnt: few enough to be learnt by heart. */
+export function tinyTexts(lengths: readonly number[], seed = 1) {
+  return lengths.map((length, i) => {
+    const rng = createRng(seed).fork(i);
+    const ids = Int32Array.from({ length: length + 1 }, () => rng.int(0, tinyConfig.vocab_size - 1));
+    return { tokens: ids.slice(0, -1), targets: ids.slice(1), weights: new Float32Array(length).fill(1) };
+  });
+}
+
+export const tinyAdam = {
+  learningRate: 0.01,
+  beta1: 0.9,
+  beta2: 0.99,
+  eps: 1e-8,
+  weightDecay: 0.01,
+  gradClipNorm: 1,
+};

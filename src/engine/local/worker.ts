@@ -27,6 +27,7 @@ port.on("message", ({ id, method, args }: Call) => {
     () => engine,
     () => engine,
   );
+  queue.catch(() => {});
 });
 
 function perform(engine: Engine, method: EngineMethod, args: readonly unknown[]): unknown {
