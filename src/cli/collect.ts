@@ -1,6 +1,6 @@
 /** `mulligan collect`: stage 1 of the method, failed attempts as a file. Parses, calls, prints. */
 import type { Command } from "commander";
-import { createRunFolder, writeJsonAtomic } from "../store/run-folder.ts";
+import { createRunFolder } from "../store/run-folder.ts";
 import { collectRun } from "../train/experiment.ts";
 import { openSetup } from "../train/setup.ts";
 import { type CliContext, configFromOptions, type Options } from "./context.ts";
@@ -28,11 +28,10 @@ export function registerCollect(program: Command, context: CliContext): void {
     .addHelpText("after", HELP)
     .action(async (options: Options & { clean?: boolean }) => {
       const config = await configFromOptions(options, context);
-      const folder = await createRunFolder(config.outputDir, { clean: options.clean ?? false });
-      await writeJsonAtomic(folder.config, config);
-      const setup = await openSetup(config);
+      const setup = await openSetup(config, { splits: ["train"] });
       const view = createExperimentView(context.stderr, 0);
       try {
+        const folder = await createRunFolder(config.outputDir, { clean: options.clean ?? false });
         await collectRun(setup, { folder, signal: context.signal, onEvent: view.show });
         context.stdout.write(`${folder.failures}\n`);
       } finally {

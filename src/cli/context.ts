@@ -1,8 +1,8 @@
 /** What every command is given, and how its options become a configuration. */
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { MulliganError } from "../core/errors.ts";
-import { latestCheckpoint, runFolderAt } from "../store/run-folder.ts";
+import { latestCheckpoint, type RunFolder, runFolderAt } from "../store/run-folder.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { loadConfigFile, type PartialConfig, resolveConfig } from "./config.ts";
 import { flagsFromOptions } from "./flags.ts";
@@ -25,35 +25,35 @@ export type Options = Readonly<Record<string, unknown>> & {
   config?: string;
   preset?: string;
   resume?: boolean;
+  checkpoint?: string;
 };
 
 /**
- * defaults < preset < file < flags. A run that is resumed keeps its own settings: their file is then its config.json.
- * Throws `MulliganError("config")`.
+ * defaults < preset < file < flags. A run that is resumed keeps its own settings, and so does a model that is taken
+ * from one: the file is then the run's config.json. Throws `MulliganError("config")`.
  */
 export async function configFromOptions(options: Options, context: CliContext): Promise<MulliganConfig> {
-  const { preset } = options;
+  const { preset, config, resume, checkpoint } = options;
   const flags = flagsFromOptions(options);
   const sources = { presets: context.presets, flags, ...(preset !== undefined && { preset }) };
-  const named = options.config ?? (options.resume ? savedConfig(resolveConfig(sources), context) : undefined);
-  const file = await loadConfigFile(named, context.folder);
+  const at = (dir: string) => runFolderAt(resolve(context.folder, dir));
+  const runs = [
+    ...(resume ? [at(resolveConfig(sources).outputDir)] : []),
+    // a checkpoint has a config.json too, the model's
+    ...(checkpoint !== undefined ? [at(checkpoint), at(dirname(checkpoint))].filter(hasFailures) : []),
+  ];
+  const saved = runs.find((run) => existsSync(run.config));
+  const file = await loadConfigFile(config ?? saved?.config, context.folder);
   return resolveConfig({ ...sources, ...(file && { file }) });
 }
 
-function savedConfig({ outputDir }: MulliganConfig, { folder }: CliContext): string | undefined {
-  const path = runFolderAt(resolve(folder, outputDir)).config;
-  // when there is none, the run folder says so in better words
-  return existsSync(path) ? path : undefined;
-}
-
-export type CheckpointOptions = Options & { checkpoint?: string };
+const hasFailures = ({ failures }: RunFolder) => existsSync(failures);
 
 /** The folder of weights that --checkpoint names: a checkpoint itself, or a run's newest one. */
-export async function checkpointFrom({ checkpoint }: CheckpointOptions): Promise<string | undefined> {
-  if (checkpoint === undefined) return undefined;
+export async function checkpointFrom({ checkpoint }: Options): Promise<{ checkpoint?: string }> {
+  if (checkpoint === undefined) return {};
   const folder = (await latestCheckpoint(runFolderAt(checkpoint)))?.path ?? checkpoint;
-  const weights = [join(folder, "state"), folder].find((path) => existsSync(join(path, "config.json")));
-  if (weights && existsSync(join(weights, "model.safetensors"))) return weights;
+  if (existsSync(join(folder, "model.safetensors"))) return { checkpoint: folder };
   throw new MulliganError(
     "checkpoint",
     `checkpoint: must be a run with a checkpoint, or one, got "${checkpoint}"`,

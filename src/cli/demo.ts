@@ -11,9 +11,11 @@ What happens:
   2. it reflects on each failure, tries again, and only reflections whose retry was right are rewarded
   3. a table compares the model before and after, on problems it has never seen
 
+Defaults are those of --preset mini; the run folder is the next free one of runs/demo-1, runs/demo-2, …
+
 Examples:
   $ mulligan demo
-  $ mulligan demo --seed 1 --output-dir runs/demo-1
+  $ mulligan demo --seed 1 --max-steps 20
 `;
 
 export function registerDemo(program: Command, context: CliContext): void {
@@ -23,7 +25,7 @@ export function registerDemo(program: Command, context: CliContext): void {
     .description(
       "Collect failures, train on reflections, evaluate, and print the table: the whole method in minutes.",
     );
-  addConfigFlags(command, ["run"], Object.keys(context.presets))
+  addConfigFlags(command, ["run", "collect", "method", "eval"], Object.keys(context.presets))
     .optionsGroup("Run folder:")
     .option("--clean", "remove the run that is in --output-dir first")
     .addHelpText("after", HELP)

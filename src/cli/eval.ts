@@ -2,8 +2,8 @@
 import { type Command, Option } from "commander";
 import { renderEvaluation } from "../evaluate/index.ts";
 import { evaluate } from "../train/experiment.ts";
-import { openSetup, problemsOf } from "../train/setup.ts";
-import { type CheckpointOptions, type CliContext, checkpointFrom, configFromOptions } from "./context.ts";
+import { openSetup } from "../train/setup.ts";
+import { type CliContext, checkpointFrom, configFromOptions, type Options } from "./context.ts";
 import { createExperimentView } from "./experiment-view.ts";
 import { addConfigFlags } from "./flags.ts";
 
@@ -31,14 +31,12 @@ export function registerEval(program: Command, context: CliContext): void {
       new Option("--split <name>", "problems to use").choices(["validation", "test"]).default("test"),
     )
     .addHelpText("after", HELP)
-    .action(async (options: CheckpointOptions & { split: "validation" | "test" }) => {
+    .action(async (options: Options & { split: "validation" | "test" }) => {
       const config = await configFromOptions(options, context);
-      const setup = await openSetup(config, await checkpointFrom(options));
+      const setup = await openSetup(config, { ...(await checkpointFrom(options)), splits: [options.split] });
       const view = createExperimentView(context.stderr, 0);
       try {
-        const count = config.eval[options.split === "test" ? "testProblems" : "validationProblems"];
-        const problems = await problemsOf(setup.task, options.split, count);
-        const evaluation = await evaluate(setup, problems, {
+        const evaluation = await evaluate(setup, setup.problems[options.split], {
           controls: true,
           signal: context.signal,
           onProgress: (progress) => view.show({ type: "evaluating", ...progress }),

@@ -1,6 +1,6 @@
 /** Shows the events of a run: a progress line for the stage under way, and a line that stays for each result. */
 import type { ExperimentEvent } from "../train/experiment.ts";
-import { createProgress, type Progress, type ProgressStream } from "./progress.ts";
+import { createProgress, type Progress, type ProgressFacts, type ProgressStream } from "./progress.ts";
 
 export interface ExperimentView {
   show(event: ExperimentEvent): void;
@@ -10,40 +10,50 @@ export interface ExperimentView {
 export function createExperimentView(stream: ProgressStream, maxSteps: number): ExperimentView {
   let stage: string | undefined;
   let progress: Progress | undefined;
+  // a stage is first heard of when some of it is done: it began when the one before it ended
+  let idleSince = performance.now();
   const end = () => {
-    progress?.end();
+    if (!progress) return;
+    progress.end();
     progress = undefined;
     stage = undefined;
+    idleSince = performance.now();
   };
-  /** The progress of a stage; a new one ends the last. */
-  const at = (label: string, total: number, start = 0): Progress => {
+  /** How far a stage is; a new one ends the last. */
+  const advance = (label: string, done: number, total: number, facts: ProgressFacts = {}, start = 0) => {
     if (stage !== label || !progress) {
       end();
       stage = label;
-      progress = createProgress({ stream, label, total, start });
+      progress = createProgress({ stream, label, total, start, begin: idleSince });
     }
-    return progress;
+    progress.update(done, facts);
+    if (done >= total) end();
   };
-  const print = (line: string) => (progress ? progress.print(line) : void stream.write(`${line}\n`));
+  const print = (line: string) => {
+    if (progress) return progress.print(line);
+    stream.write(`${line}\n`);
+    idleSince = performance.now();
+  };
 
   return {
     end,
     show(event) {
       switch (event.type) {
         case "collecting":
-          return at("collect", event.total).update(event.done, { note: `${event.failures} failures` });
+          return advance("collect", event.done, event.total, { note: `${event.failures} failures` });
         case "collected":
           end();
           return print(`collected ${event.failures} failures in ${event.attempted} attempts`);
         case "evaluating":
-          return at(event.stage, event.total).update(event.done);
+          return advance(event.stage, event.done, event.total);
         case "step": {
           const { metrics, step } = event;
           const tokensPerSecond = metrics.tokens_per_second;
-          return at("train", maxSteps, step - 1).update(step, {
+          const facts = {
             ...(metrics.reward !== undefined && { reward: metrics.reward }),
             ...(tokensPerSecond !== undefined && { tokensPerSecond }),
-          });
+          };
+          return advance("train", step, maxSteps, facts, step - 1);
         }
         case "evaluation":
           return print(`step ${event.step}, validation: ${describe(event.metrics)}`);

@@ -1,13 +1,16 @@
 /** What `demo` and `train` share: a whole run with its progress, and what it found. */
+import { existsSync } from "node:fs";
 import { renderExamples, renderReport } from "../evaluate/index.ts";
+import { loadFailures } from "../store/failures.ts";
 import { createRunFolder, type RunFolderOptions } from "../store/run-folder.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { runExperiment } from "../train/experiment.ts";
-import { openSetup, problemsOf } from "../train/setup.ts";
+import { openSetup } from "../train/setup.ts";
 import type { CliContext } from "./context.ts";
 import { createExperimentView } from "./experiment-view.ts";
 
 export interface ExperimentCommand extends RunFolderOptions {
+  /** Path of a failures.jsonl. */
   failures?: string;
   /** Also print three episodes that a person can read. */
   examples?: boolean;
@@ -15,38 +18,48 @@ export interface ExperimentCommand extends RunFolderOptions {
 
 export async function experiment(
   config: MulliganConfig,
-  { failures, examples, ...folderOptions }: ExperimentCommand,
+  { failures: file, examples, ...folderOptions }: ExperimentCommand,
   { stdout, stderr, signal }: CliContext,
 ): Promise<void> {
-  const folder = await createRunFolder(config.outputDir, folderOptions);
-  const continueWith = `mulligan train --output-dir ${config.outputDir} --resume`;
+  const failures = file === undefined ? undefined : await loadFailures(file);
   const setup = await openSetup(config);
   const view = createExperimentView(stderr, config.maxSteps);
   try {
+    // only now: had something of the above been wrong, --clean would have removed a run for nothing
+    const folder = await createRunFolder(config.outputDir, folderOptions);
     const results = await runExperiment(setup, {
       folder,
       signal,
       onEvent: view.show,
       ...(folderOptions.resume && { resume: true }),
-      ...(failures !== undefined && { failuresFile: failures }),
+      ...(failures && { failures }),
+    }).catch((error) => {
+      if (signal.aborted && error === signal.reason) return undefined;
+      throw error;
     });
     view.end();
     if (!results) {
-      stderr.write(`stopped; continue with: ${continueWith}\n`);
+      stderr.write(
+        existsSync(folder.config)
+          ? `stopped; continue with: ${continuation(config)}\n`
+          : "stopped; nothing was kept yet\n",
+      );
       return;
     }
     stdout.write(`\n${renderReport(results.comparison)}\n`);
     if (examples) {
-      const problems = await problemsOf(setup.task, "test", config.eval.testProblems);
-      stdout.write(`\n${renderExamples(results.examples, setup.task, problems)}\n`);
+      stdout.write(`\n${renderExamples(results.examples, setup.task, setup.problems.test)}\n`);
     }
     stdout.write(`\nEverything lies in ${folder.dir}\n`);
     stdout.write(`The trained model, for transformers and others: ${folder.model}\n`);
-  } catch (error) {
-    view.end();
-    if (signal.aborted && error === signal.reason) stderr.write(`stopped; continue with: ${continueWith}\n`);
-    throw error;
   } finally {
+    view.end();
     await setup.close();
   }
+}
+
+/** Quoted for a shell where it must be. */
+function continuation({ outputDir }: MulliganConfig): string {
+  const dir = /^[\w./@:~-]+$/.test(outputDir) ? outputDir : `'${outputDir.replaceAll("'", "'\\''")}'`;
+  return `mulligan train --output-dir ${dir} --resume`;
 }

@@ -18,6 +18,8 @@ export interface ProgressOptions {
   total: number;
   /** Where a resumed run begins. Default 0. */
   start?: number;
+  /** When the first step began, by the clock. Default: now. */
+  begin?: number;
   /** A clock in milliseconds. */
   now?: () => number;
 }
@@ -45,7 +47,7 @@ const CLEAR_LINE = "\r\u001b[K";
 export function createProgress(options: ProgressOptions): Progress {
   const { stream, label, total, start = 0, now = () => performance.now() } = options;
   const isTerminal = stream.isTTY === true;
-  const begin = now();
+  const begin = options.begin ?? now();
   let drawnAt = Number.NEGATIVE_INFINITY;
   let line = "";
   let isDrawn = false;

@@ -5,10 +5,10 @@ import { renderEpisodes } from "../evaluate/index.ts";
 import { evaluate } from "../train/experiment.ts";
 import { openSetup } from "../train/setup.ts";
 import {
-  type CheckpointOptions,
   type CliContext,
   checkpointFrom,
   configFromOptions,
+  type Options,
   positiveInteger,
 } from "./context.ts";
 import { addConfigFlags } from "./flags.ts";
@@ -42,17 +42,16 @@ export function registerSample(program: Command, context: CliContext): void {
         .default("test"),
     )
     .addHelpText("after", HELP)
-    .action(async (options: CheckpointOptions & { split: Split; count: number }) => {
+    .action(async (options: Options & { split: Split; count: number }) => {
       const config = await configFromOptions(options, context);
-      const setup = await openSetup(config, await checkpointFrom(options));
+      const setup = await openSetup(config, { ...(await checkpointFrom(options)), splits: [options.split] });
       try {
-        const problems = await setup.task.problems(options.split);
-        const evaluation = await evaluate(setup, problems.slice(0, PROBLEMS_PER_EPISODE * options.count), {
-          controls: false,
-          signal: context.signal,
-        });
-        const episodes = evaluation.failures.slice(0, options.count);
-        context.stdout.write(`${renderEpisodes(episodes, setup.task, problems)}\n`);
+        const problems = setup.problems[options.split].slice(0, PROBLEMS_PER_EPISODE * options.count);
+        const { failures } = await evaluate(setup, problems, { controls: false, signal: context.signal });
+        const episodes = renderEpisodes(failures.slice(0, options.count), setup.task, problems);
+        context.stdout.write(
+          `${episodes || `no failed attempt among ${problems.length}: nothing to reflect on`}\n`,
+        );
       } finally {
         await setup.close();
       }

@@ -53,3 +53,10 @@ test("renderExamples tells each episode from the task to the verdict, before and
     ].join("\n"),
   );
 });
+
+test("renderExamples disarms control characters: a model must not steer the terminal", () => {
+  const task = wordTask(1);
+  const steering = evaluation([{ rescue: "f", reflection: "\u001b[2Jred\r\u009b31m\ttab" }]);
+  const text = renderExamples(pickExamples(steering, steering), task, task.list);
+  expect(text).toContain("   reflection   \uFFFD[2Jred\uFFFD\uFFFD31m\ttab\n");
+});

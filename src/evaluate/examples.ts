@@ -98,9 +98,13 @@ function describeVerdict(verdict: Verdict): string {
   return verdict.feedback === "" ? "failed" : `failed: ${verdict.feedback}`;
 }
 
-/** Further lines of a text stand below its first. */
+/** Further lines of a text stand below its first. What a model writes must not steer the terminal that shows it. */
 function line(label: string, text: string): string {
   const indent = " ".repeat(16);
-  const body = text.trim() === "" ? "(nothing)" : text.trim().replaceAll(/\r?\n/g, `\n${indent}`);
+  const shown = text
+    .trim()
+    .replaceAll(/\r\n/g, "\n")
+    .replaceAll(/(?![\n\t])\p{Cc}/gu, "\uFFFD");
+  const body = shown === "" ? "(nothing)" : shown.replaceAll("\n", `\n${indent}`);
   return `   ${label.padEnd(13)}${body}`;
 }

@@ -56,10 +56,19 @@ test("clean removes the run, half-written parts of it too, and nothing else", as
   const folder = await createRunFolder(base);
   await writeJsonAtomic(folder.config, {});
   await writeCheckpoint(folder, 3, (dir) => writeFile(join(dir, "model.safetensors"), ""));
-  for (const name of ["notes.md", "metrics.jsonl.99.tmp", "checkpoint-final"])
+  for (const name of ["notes.md", "failures.jsonl", "metrics.jsonl.99.tmp", "checkpoint-final"])
     await writeFile(runs(name), "");
   await createRunFolder(base, { clean: true });
   expect((await readdir(base)).sort()).toEqual(["checkpoint-final", "notes.md"]);
+});
+
+test("clean does not take a model's folder for a run", async () => {
+  await writeFile(runs("config.json"), "{}");
+  expect(await errorOf(createRunFolder(base, { clean: true }))).toMatchObject({
+    code: "io",
+    message: `clean: ${base} must hold a run, got only config.json`,
+  });
+  expect(await readdir(base)).toEqual(["config.json"]);
 });
 
 test("resume keeps the run, and needs one", async () => {

@@ -22,6 +22,8 @@ export interface RunFolder {
   readonly testTrained: string;
   /** Both compared: rates, gains, intervals. */
   readonly results: string;
+  /** The results as two tables for people. */
+  readonly report: string;
   /** The trained model as a Hugging Face folder. */
   readonly model: string;
   /** Text file that names the newest complete checkpoint. */
@@ -45,6 +47,7 @@ const FILES = {
   testStart: "test-start.json",
   testTrained: "test-trained.json",
   results: "results.json",
+  report: "report.md",
   model: "model",
   latest: "latest",
 } as const;
@@ -57,8 +60,9 @@ const isOfARun = (name: string) =>
 
 /** The paths inside a run folder; touches nothing. */
 export function runFolderAt(dir: string): RunFolder {
-  const paths = Object.entries(FILES).map(([key, name]) => [key, join(dir, name)]);
-  return { dir: resolve(dir), ...Object.fromEntries(paths) };
+  const root = resolve(dir);
+  const paths = Object.entries(FILES).map(([key, name]) => [key, join(root, name)]);
+  return { dir: root, ...Object.fromEntries(paths) };
 }
 
 /**
@@ -80,6 +84,7 @@ export async function createRunFolder(dir: string, options: RunFolderOptions = {
       hint: "name the folder of the run with --output-dir, or leave --resume out to start one",
     });
   }
+  if (clean) requireRun(dir, run);
   if (run.length > 0 && !resume && !clean) {
     throw new MulliganError("io", `outputDir: must not hold another run, got "${dir}"`, {
       hint: "continue it with --resume, remove it with --clean, or choose another folder with --output-dir",
@@ -87,6 +92,14 @@ export async function createRunFolder(dir: string, options: RunFolderOptions = {
   }
   if (clean) await Promise.all(run.map((name) => rm(join(dir, name), { recursive: true, force: true })));
   return folder;
+}
+
+/** A model's folder has a config.json too, and a project may have its models in model/: no run, not ours to remove. */
+function requireRun(dir: string, names: readonly string[]): void {
+  if (names.length === 0 || (names.includes(FILES.config) && names.includes(FILES.failures))) return;
+  throw new MulliganError("io", `clean: ${dir} must hold a run, got only ${names.join(", ")}`, {
+    hint: "choose another folder with --output-dir, or remove the files yourself",
+  });
 }
 
 /** The folder of a complete checkpoint. */
@@ -130,7 +143,8 @@ export async function writeJsonAtomic(path: string, value: unknown): Promise<voi
   await writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-async function writeAtomic(path: string, text: string): Promise<void> {
+/** Writes text, whole or not at all. Throws `MulliganError("io")`. */
+export async function writeAtomic(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     await writeFile(temporary, text);

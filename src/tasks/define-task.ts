@@ -153,7 +153,7 @@ function shown(value: unknown): string {
 function problemsFrom<Row>(name: string, rows: TaskDefinition<Row>["rows"]): Task<Row>["problems"] {
   const seen = new Map<string, string>();
   const load = async (source: RowSource<Row>, label: string) => {
-    const list = await rowsFrom(name, source);
+    const list = await rowsFrom(name, label === "row" ? "rows" : `rows.${label}`, source);
     return list.map((row, index): Problem<Row> => {
       const id = idOf(row) ?? `${label}-${index + 1}`;
       const place = `${label} ${index + 1}`;
@@ -192,16 +192,25 @@ function isSplitRows<Row>(
   return !isSource(rows);
 }
 
-async function rowsFrom<Row>(name: string, source: RowSource<Row>): Promise<readonly Row[]> {
-  let rows: unknown = source;
-  if (typeof source === "string") rows = (await readJsonl(source)).map(({ value }) => value);
-  if (typeof source === "function") rows = await source();
+/** `field` is for messages: "rows", or "rows.validation". */
+async function rowsFrom<Row>(name: string, field: string, source: RowSource<Row>): Promise<readonly Row[]> {
+  const rows =
+    typeof source === "string" ? (await readJsonl(source)).map(({ value }) => value) : await called();
   if (!Array.isArray(rows)) {
-    throw new MulliganError("task", `task ${name}: rows must give a list, got ${typeof rows}`);
+    throw new MulliganError("task", `task ${name}: ${field} must give a list, got ${typeof rows}`);
   }
   if (rows.length > 0) return rows;
-  const where = typeof source === "string" ? `${source} holds no rows` : "rows is empty";
-  throw new MulliganError("data", `task ${name}: ${where}`);
+  const where = typeof source === "string" ? `${source} holds no rows` : `${field} is empty`;
+  throw new MulliganError("data", `task ${name}: ${where}`, { hint: "every split needs at least one row" });
+
+  async function called(): Promise<unknown> {
+    try {
+      return typeof source === "function" ? await source() : source;
+    } catch (cause) {
+      if (cause instanceof MulliganError) throw cause;
+      throw new MulliganError("task", `task ${name}: ${field} threw: ${cause}`, { cause });
+    }
+  }
 }
 
 function idOf(row: unknown): string | undefined {

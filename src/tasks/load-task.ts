@@ -78,8 +78,12 @@ async function importDefault(path: string, file: string): Promise<unknown> {
     return loaded.default;
   } catch (cause) {
     if (cause instanceof MulliganError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new MulliganError("task", `task file ${path}: cannot be loaded: ${reason}`, { cause });
+    // a syntax error comes with its place on a line of its own
+    const reason = (cause instanceof Error ? cause.message : String(cause)).trim().replace(/\s*\n\s*/g, " ");
+    throw new MulliganError("task", `task file ${path}: cannot be loaded: ${reason}`, {
+      hint: "the file must run by itself: look at its syntax and its imports",
+      cause,
+    });
   }
 }
 

@@ -25,14 +25,15 @@ export type Progress = z.infer<typeof Progress>;
 
 const TrainerState = Progress.extend({ version: z.literal(1), config: MulliganConfig });
 
-/** Settings that say how long, where and how closely watched a run is, not what it computes. */
-const changeable: readonly (keyof MulliganConfig)[] = [
+/** Settings that say how long, where and how closely watched a run is, not what it computes or is compared by. */
+const changeable = [
   "outputDir",
   "threads",
   "maxSteps",
   "saveSteps",
-  "eval",
   "collect",
+  "eval.steps",
+  "eval.bootstrap",
 ];
 
 /** Saves `checkpoint-{step}`, whole or not at all. Returns its path. */
@@ -79,15 +80,23 @@ async function readState(path: string): Promise<z.infer<typeof TrainerState>> {
   }
 }
 
-function requireSameRun(saved: MulliganConfig, config: MulliganConfig): void {
-  for (const key of Object.keys(config) as (keyof MulliganConfig)[]) {
-    if (changeable.includes(key) || isDeepStrictEqual(saved[key], config[key])) continue;
+/** Throws `MulliganError("config")` when a run that is continued would compute something else. */
+export function requireSameRun(saved: MulliganConfig, config: MulliganConfig): void {
+  const before = settingsOf(saved);
+  for (const [path, value] of Object.entries(settingsOf(config))) {
+    if (changeable.includes(path) || isDeepStrictEqual(before[path], value)) continue;
     throw new MulliganError(
       "config",
-      `${key}: must be as when the run began, ${JSON.stringify(saved[key])}, got ${JSON.stringify(config[key])}`,
+      `${path}: must be as when the run began, ${JSON.stringify(before[path])}, got ${JSON.stringify(value)}`,
       {
         hint: `a resumed run may only change ${changeable.join(", ")}; start another one with --output-dir`,
       },
     );
   }
+}
+
+/** By dotted path. */
+function settingsOf({ eval: evaluation, ...config }: MulliganConfig): Record<string, unknown> {
+  const inner = Object.entries(evaluation).map(([name, value]) => [`eval.${name}`, value]);
+  return { ...config, ...Object.fromEntries(inner) };
 }

@@ -5,7 +5,9 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Failure } from "../core/episode.ts";
+import { MulliganError } from "../core/errors.ts";
 import { appendJsonl } from "../core/jsonl.ts";
+import type { Problem } from "../core/task.ts";
 import {
   type Comparison,
   compareEvaluations,
@@ -15,13 +17,18 @@ import {
   failuresOf,
   type Progress,
   pickExamples,
+  renderReport,
   summarize,
 } from "../evaluate/index.ts";
 import { type Collection, collectFailures } from "../loop/collect.ts";
-import { loadFailures, saveFailures } from "../store/failures.ts";
-import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
-import type { MulliganConfig } from "./config.ts";
-import { exportModel, problemsOf, type Setup } from "./setup.ts";
+import { rowsOf } from "../loop/verdicts.ts";
+import { type FailureSet, loadFailures, saveFailures } from "../store/failures.ts";
+import { rewindRun } from "../store/rewind.ts";
+import { type RunFolder, writeAtomic, writeJsonAtomic } from "../store/run-folder.ts";
+import { requireSameRun } from "./checkpoint.ts";
+import { MulliganConfig } from "./config.ts";
+import { requireItems, requireKnown } from "./preflight.ts";
+import { exportModel, type Setup } from "./setup.ts";
 import { attemptDecoding } from "./source.ts";
 import { type TrainEvent, train } from "./trainer.ts";
 
@@ -33,8 +40,8 @@ export type ExperimentEvent =
 
 export interface ExperimentOptions {
   folder: RunFolder;
-  /** failures.jsonl of an earlier run; default: collect. */
-  failuresFile?: string;
+  /** Collected before; default: collect now. */
+  failures?: FailureSet;
   resume?: boolean;
   signal?: AbortSignal;
   onEvent?: (event: ExperimentEvent) => void;
@@ -49,11 +56,14 @@ export interface Results {
 export async function runExperiment(setup: Setup, options: ExperimentOptions): Promise<Results | undefined> {
   const { config } = setup;
   const { folder, resume = false, signal, onEvent = () => {} } = options;
-  await writeJsonAtomic(folder.config, config);
+  if (resume) {
+    requireSameRun(await readConfig(folder), config);
+    await rewindRun(folder);
+  }
   const failures = await failuresFor(setup, options);
   const start = await startEvaluation(setup, options);
 
-  const validate = await createValidation(setup, options);
+  const validate = createValidation(setup, options);
   const stage2 = train({ ...setup, failures, folder, resume, evaluate: validate, ...(signal && { signal }) });
   for await (const event of stage2) {
     await record(folder, event);
@@ -62,8 +72,7 @@ export async function runExperiment(setup: Setup, options: ExperimentOptions): P
   }
 
   await exportModel(setup, folder.model);
-  const test = await problemsOf(setup.task, "test", config.eval.testProblems);
-  const trained = await evaluate(setup, test, {
+  const trained = await evaluate(setup, setup.problems.test, {
     controls: true,
     fixedFailures: failuresOf(start),
     signal,
@@ -76,15 +85,18 @@ export async function runExperiment(setup: Setup, options: ExperimentOptions): P
     bootstrap: config.eval.bootstrap,
   });
   await writeJsonAtomic(folder.results, comparison);
+  await writeAtomic(folder.report, `${renderReport(comparison, "markdown")}\n`);
   return { comparison, examples: pickExamples(start, trained) };
 }
 
-/** Stage 1 into the folder's failures.jsonl. Throws the signal's reason when stopped: nothing is kept then. */
+/**
+ * Stage 1 into the folder's failures.jsonl. Throws `MulliganError("data")` when no attempt failed, the signal's reason
+ * when stopped: nothing is kept then.
+ */
 export async function collectRun(
-  { config, policy, task, model }: Setup,
+  { config, policy, task, model, problems: { train: problems } }: Setup,
   { folder, signal, onEvent = () => {} }: ExperimentOptions,
 ): Promise<Collection> {
-  const problems = await problemsOf(task, "train", config.collect.maxProblems);
   const decoding = attemptDecoding(config);
   const collection = await collectFailures(policy, task, problems, {
     tries: config.collect.tries,
@@ -100,8 +112,9 @@ export async function collectRun(
       }),
     ...(signal && { signal }),
   });
+  if (config.learnFrom !== "answer") requireItems(collection.failures, config);
   const { temperature, topP, topK } = decoding;
-  await saveFailures(folder.failures, {
+  await keepFailures(folder, config, {
     header: {
       kind: "failures",
       version: 1,
@@ -116,24 +129,47 @@ export async function collectRun(
   return collection;
 }
 
-async function failuresFor(setup: Setup, options: ExperimentOptions): Promise<readonly Failure[]> {
-  const { folder, failuresFile, resume } = options;
-  if (failuresFile !== undefined) return (await loadFailures(failuresFile)).failures;
-  if (resume && existsSync(folder.failures)) return (await loadFailures(folder.failures)).failures;
-  return (await collectRun(setup, options)).failures;
+/** Where a run begins to be one: a folder without failures holds nothing that could be continued. */
+async function keepFailures(folder: RunFolder, config: MulliganConfig, failures: FailureSet): Promise<void> {
+  await writeJsonAtomic(folder.config, config);
+  await saveFailures(folder.failures, failures);
 }
 
-/** Evaluations during training: always on the failures that the starting model made, so that the curve is comparable. */
-async function createValidation(
+async function failuresFor(setup: Setup, options: ExperimentOptions): Promise<readonly Failure[]> {
+  const { folder, resume } = options;
+  const kept = resume && existsSync(folder.failures) ? await loadFailures(folder.failures) : options.failures;
+  if (!kept) return (await collectRun(setup, options)).failures;
+  requireKnown(kept.failures, rowsOf(await setup.task.problems("train")), setup.policy);
+  await keepFailures(folder, setup.config, kept);
+  return kept.failures;
+}
+
+async function readConfig(folder: RunFolder): Promise<MulliganConfig> {
+  try {
+    return MulliganConfig.parse(JSON.parse(await readFile(folder.config, "utf8")));
+  } catch (cause) {
+    throw new MulliganError("config", `${folder.config}: must be a run's settings: ${cause}`, {
+      hint: "start another run with --output-dir",
+      cause,
+    });
+  }
+}
+
+/** Evaluations during training: on the failures that the starting model made, so that the curve is comparable. */
+function createValidation(
   setup: Setup,
   { folder, signal }: ExperimentOptions,
-): Promise<(step: number) => Promise<Record<string, number>>> {
-  const problems = await problemsOf(setup.task, "validation", setup.config.eval.validationProblems);
+): (step: number) => Promise<Record<string, number>> {
   return async (step) => {
-    const start = step === 0 ? undefined : await readEvaluation(folder.validationStart);
-    const fixed = start && { fixedFailures: failuresOf(start) };
-    const evaluation = await evaluate(setup, problems, { controls: false, signal, ...fixed });
-    if (!start) await writeJsonAtomic(folder.validationStart, evaluation);
+    // a run that began with eval.steps 0 has none: it then reflects on its own failures
+    const hasStart = step > 0 && existsSync(folder.validationStart);
+    const fixed = hasStart && { fixedFailures: failuresOf(await readEvaluation(folder.validationStart)) };
+    const evaluation = await evaluate(setup, setup.problems.validation, {
+      controls: false,
+      signal,
+      ...fixed,
+    });
+    if (step === 0) await writeJsonAtomic(folder.validationStart, evaluation);
     const metrics = summarize(evaluation);
     await appendJsonl(folder.evaluations, { step, split: "validation", ...metrics });
     return metrics;
@@ -150,8 +186,7 @@ async function startEvaluation(setup: Setup, options: ExperimentOptions): Promis
   if (resume && existsSync(folder.testStart)) {
     return readEvaluation(folder.testStart);
   }
-  const problems = await problemsOf(setup.task, "test", setup.config.eval.testProblems);
-  const evaluation = await evaluate(setup, problems, {
+  const evaluation = await evaluate(setup, setup.problems.test, {
     controls: true,
     signal,
     onProgress: (progress) => onEvent({ type: "evaluating", ...progress }),
@@ -171,7 +206,7 @@ interface EvaluateOptions {
 /** evaluatePolicy with the decoding and seed of the configuration. */
 export function evaluate(
   { config, policy, task }: Setup,
-  problems: Awaited<ReturnType<typeof problemsOf>>,
+  problems: readonly Problem[],
   { signal, ...options }: EvaluateOptions,
 ): Promise<Evaluation> {
   return evaluatePolicy(policy, task, problems, {

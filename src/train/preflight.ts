@@ -1,7 +1,7 @@
 /** What would stop a run later is found before its first step: missing failures, an engine that cannot, no room. */
 import type { Failure } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
-import type { Task } from "../core/task.ts";
+import type { Problem, Task } from "../core/task.ts";
 import type { EngineInfo } from "../engine/contract.ts";
 import type { Policy } from "../loop/policy.ts";
 import { askForReflection } from "../loop/reflection.ts";
@@ -34,6 +34,78 @@ export function requireItems(items: readonly unknown[], config: MulliganConfig):
   throw new MulliganError("data", "failures: training needs at least one failed attempt, got none", {
     hint: "collect from more problems or with more tries: --collect.max-problems, --collect.tries",
   });
+}
+
+/** Throws `MulliganError("data")` when failures from a file are of another task or another model's tokens. */
+export function requireKnown(failures: readonly Failure[], rows: Rows, { engine }: Policy): void {
+  const { vocabSize } = engine.info;
+  for (const { id, problemId, conversation } of failures) {
+    rowOf(rows, problemId);
+    const stray = conversation.tokens.find((token) => token >= vocabSize);
+    if (stray === undefined) continue;
+    throw new MulliganError(
+      "data",
+      `failures: tokens must be under the model's vocab_size ${vocabSize}, got ${stray} in "${id}"`,
+      { hint: "collect the failures again: they are of another model" },
+    );
+  }
+}
+
+/**
+ * Throws `MulliganError("task")` when a prompt of some problem throws, `("context")` when its episode could leave no
+ * token for the retry, were attempt and reflection as long as allowed.
+ */
+export function requireEpisodes(
+  policy: Policy,
+  task: Task,
+  problems: readonly Problem[],
+  { maxAttemptLength, maxCompletionLength }: MulliganConfig,
+): void {
+  const { contextLength } = policy.engine.info;
+  for (const { id, row } of problems) {
+    const { prompt, retry } = lengthsOf(policy, task, id, row);
+    const longest = retry + maxAttemptLength + maxCompletionLength;
+    if (longest < contextLength) continue;
+    const limit = `the model's context of ${contextLength} tokens`;
+    if (prompt >= contextLength) {
+      throw new MulliganError(
+        "context",
+        `problem "${id}": its prompt must be shorter than ${limit}, got ${prompt}`,
+        {
+          hint: "shorten the prompt, leave the row out, or use a model with a longer context",
+        },
+      );
+    }
+    throw new MulliganError(
+      "context",
+      `problem "${id}": its episode must leave room for a retry in ${limit}, got ${longest} before the retry: ${retry} of prompts, maxAttemptLength = ${maxAttemptLength}, maxCompletionLength = ${maxCompletionLength}`,
+      { hint: "lower maxCompletionLength or maxAttemptLength, or use a model with a longer context" },
+    );
+  }
+}
+
+/** Tokens before the attempt, and before the retry when attempt and reflection are empty. */
+function lengthsOf(
+  { chat }: Policy,
+  task: Task,
+  id: string,
+  row: unknown,
+): { prompt: number; retry: number } {
+  try {
+    task.plainRetryPrompt(row);
+    const prompt = chat.start(task.prompt(row));
+    const attempted = chat.appendSampled(prompt, "attempt", []);
+    const asked = chat.appendTurn(attempted, "reflection-prompt", task.reflectionPrompt(row));
+    const reflected = chat.appendSampled(asked, "reflection", []);
+    const retry = chat.appendTurn(reflected, "retry-prompt", task.retryPrompt(row));
+    return { prompt: prompt.tokens.length, retry: retry.tokens.length };
+  } catch (cause) {
+    if (cause instanceof MulliganError) throw cause;
+    throw new MulliganError("task", `task "${task.name}": a prompt of problem "${id}" threw: ${cause}`, {
+      hint: "the functions that make prompts must work for every row",
+      cause,
+    });
+  }
 }
 
 /**

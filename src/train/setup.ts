@@ -1,4 +1,7 @@
-/** Opens what a configuration names: the model on the local engine, its chat, the task, and the problems to use. */
+/**
+ * Opens what a configuration names: the model on the local engine, its chat, the task, and the problems to use. Whatever
+ * can be found wrong without sampling is found here, before a run writes anything.
+ */
 import { existsSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -9,7 +12,9 @@ import type { Engine } from "../engine/contract.ts";
 import { createLocalEngine } from "../engine/local/local-engine.ts";
 import { openPolicy } from "../loop/policy.ts";
 import { loadTask } from "../tasks/load-task.ts";
+import { SPLITS } from "../tasks/split.ts";
 import type { MulliganConfig } from "./config.ts";
+import { requireEpisodes } from "./preflight.ts";
 
 export interface Setup {
   config: MulliganConfig;
@@ -17,7 +22,16 @@ export interface Setup {
   model: string;
   policy: Awaited<ReturnType<typeof openPolicy<Engine>>>;
   task: Task;
+  /** As many of each split as the configuration says; none of a split that was not asked for. */
+  problems: Readonly<Record<Split, readonly Problem[]>>;
   close(): Promise<void>;
+}
+
+export interface SetupOptions {
+  /** A folder of weights to use instead of the model's own. */
+  checkpoint?: string;
+  /** Default: all. */
+  splits?: readonly Split[];
 }
 
 /** The shipped models, beside dist/ and src/ in the package. */
@@ -37,21 +51,33 @@ export function modelFolder(model: string): string {
   );
 }
 
-/** Opens task, engine and chat. `checkpoint` = a folder of weights to use instead of the model's own. */
-export async function openSetup(config: MulliganConfig, checkpoint?: string): Promise<Setup> {
+/** Throws `MulliganError` where model, task or a problem cannot be used. */
+export async function openSetup(
+  config: MulliganConfig,
+  { checkpoint, splits = SPLITS }: SetupOptions = {},
+): Promise<Setup> {
   const model = modelFolder(config.model);
   const task = await loadTask(config.task, config.taskOptions);
+  const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };
+  for (const split of splits) problems[split] = await problemsOf(task, split, countOf(config, split));
   const engine = await createLocalEngine(checkpoint ?? model, { threads: config.threads });
   try {
-    return { config, model, policy: await openPolicy(engine, model), task, close: () => engine.close() };
+    const policy = await openPolicy(engine, model);
+    for (const split of splits) requireEpisodes(policy, task, problems[split], config);
+    return { config, model, policy, task, problems, close: () => engine.close() };
   } catch (error) {
     await engine.close();
     throw error;
   }
 }
 
+function countOf({ collect, eval: evaluation }: MulliganConfig, split: Split): number {
+  if (split === "train") return collect.maxProblems;
+  return split === "test" ? evaluation.testProblems : evaluation.validationProblems;
+}
+
 /** The first `count` problems of a split. Throws `MulliganError("data")` when it has none. */
-export async function problemsOf(task: Task, split: Split, count: number): Promise<readonly Problem[]> {
+async function problemsOf(task: Task, split: Split, count: number): Promise<readonly Problem[]> {
   const problems = (await task.problems(split)).slice(0, count);
   if (problems.length > 0) return problems;
   throw new MulliganError("data", `task "${task.name}": the ${split} split must have problems, got none`, {

@@ -60,7 +60,8 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
 
   const resumed = setup.resume && folder ? await resumeLatest(folder, engine, config) : undefined;
   let progress = resumed ?? { step: 0, position: 0, numTokens: 0 };
-  let savedStep = resumed?.step;
+  // before the first step there is nothing to save: what is resumed then is a run that starts
+  let savedStep = progress.step;
 
   async function* evaluateNow(): AsyncGenerator<TrainEvent> {
     if (!evaluate || config.eval.steps === 0 || signal?.aborted) return;

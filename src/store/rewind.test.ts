@@ -1,0 +1,49 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { rewindRun } from "./rewind.ts";
+import { type RunFolder, runFolderAt } from "./run-folder.ts";
+
+let folder: RunFolder;
+beforeEach(async () => {
+  folder = runFolderAt(await mkdtemp(join(tmpdir(), "mulligan-rewind-")));
+});
+afterEach(() => rm(folder.dir, { recursive: true }));
+
+const lines = (steps: number[]) => steps.map((step) => `{"step":${step},"text":"é\u2028"}\n`).join("");
+const text = (path: string) => readFile(path, "utf8");
+
+test("cuts the logs after the newest checkpoint's step", async () => {
+  await writeFile(folder.latest, "checkpoint-2\n");
+  await writeFile(folder.metrics, lines([1, 2, 3, 4]));
+  // more than a stream's chunk of 64 KiB, so that lines lie across chunks
+  const many = Array.from({ length: 9000 }, (_, i) => Math.floor(i / 3000) + 1);
+  await writeFile(folder.episodes, lines(many));
+  await rewindRun(folder);
+  expect(await text(folder.metrics)).toBe(lines([1, 2]));
+  expect(await text(folder.episodes)).toBe(lines(many.slice(0, 6000)));
+});
+
+test("cuts a line that was half written", async () => {
+  await writeFile(folder.latest, "checkpoint-2\n");
+  await writeFile(folder.metrics, `${lines([1, 2])}{"step":2,"te`);
+  await rewindRun(folder);
+  expect(await text(folder.metrics)).toBe(lines([1, 2]));
+});
+
+test("keeps the evaluation of the starting model on the test problems, not the trained one's", async () => {
+  const line = (step: number, split: string) => `{"step":${step},"split":"${split}"}\n`;
+  const curve = [line(0, "test"), line(0, "validation"), line(1, "validation"), line(1, "test")];
+  await writeFile(folder.evaluations, curve.join(""));
+  await rewindRun(folder);
+  expect(await text(folder.evaluations)).toBe(curve[0]);
+  await writeFile(folder.latest, "checkpoint-1\n");
+  await writeFile(folder.evaluations, curve.join(""));
+  await rewindRun(folder);
+  expect(await text(folder.evaluations)).toBe(curve.slice(0, 3).join(""));
+});
+
+test("leaves a folder without logs as it is", async () => {
+  await expect(rewindRun(folder)).resolves.toBeUndefined();
+});

@@ -1,0 +1,128 @@
+/** A user stops a run, or its machine does, and goes on later: what comes out is the run that was never stopped. */
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  type Flags,
+  makeFolder,
+  makeParityTask,
+  makeTinyModel,
+  readLines,
+  run,
+  snapshot,
+  tiny,
+} from "./tiny.test.kit.ts";
+
+const steps = 4;
+let folder: string;
+let remove: () => Promise<void>;
+let flags: Flags;
+let whole: string;
+beforeAll(async () => {
+  ({ folder, remove } = await makeFolder());
+  flags = {
+    ...{ ...tiny, "--task-options": "{}", "--task": await makeParityTask(folder) },
+    ...{ "--model": await makeTinyModel(join(folder, "model")), "--max-steps": steps },
+  };
+  whole = join(folder, "whole");
+  expect((await run("train", { ...flags, "--output-dir": whole })).code).toBe(0);
+});
+afterAll(() => remove());
+
+const weightsOf = (output: string) => readFile(join(output, "model", "model.safetensors"), "base64");
+const resume = (output: string, more: Flags = {}) =>
+  run("train", { "--output-dir": output, "--resume": true, ...more });
+
+/** Which steps the logs tell of, in order. */
+async function stepsOf(output: string) {
+  const evaluations = await readLines(join(output, "evaluations.jsonl"));
+  return {
+    metrics: (await readLines(join(output, "metrics.jsonl"))).map(({ step }) => step),
+    episodes: (await readLines(join(output, "episodes.jsonl"))).length,
+    evaluations: evaluations.map(({ step, split }) => `${split} ${step}`),
+  };
+}
+
+test("stopped after a step, it says how to continue, and --resume gives the same weights to the last bit", async () => {
+  const output = join(folder, "stopped");
+  const stopped = await run("train", { ...flags, "--output-dir": output }, { stopAt: /^train {2}1\//m });
+  expect(stopped.code).toBe(130);
+  expect(stopped.err).toMatch(
+    new RegExp(`stopped; continue with: mulligan train --output-dir ${output} --resume\n$`),
+  );
+  expect(stopped.out).toBe("");
+  expect(await readdir(output)).toContain("checkpoint-1");
+  expect(await readdir(output)).not.toContain("model");
+
+  const resumed = await resume(output);
+  expect([resumed.code, resumed.err.includes("collect")]).toEqual([0, false]);
+  expect(await weightsOf(output)).toBe(await weightsOf(whole));
+  expect((await stepsOf(output)).metrics).toEqual([1, 2, 3, 4]);
+  expect(await readFile(join(output, "results.json"), "utf8")).toBe(
+    await readFile(join(whole, "results.json"), "utf8"),
+  );
+});
+
+test("killed after a checkpoint, it does not tell of a step twice", async () => {
+  const output = join(folder, "killed");
+  await run("train", { ...flags, "--output-dir": output, "--save-steps": 1 });
+  const before = await stepsOf(output);
+  await writeFile(join(output, "latest"), "checkpoint-2\n");
+  expect((await resume(output)).code).toBe(0);
+  expect(await stepsOf(output)).toEqual(before);
+  expect(await weightsOf(output)).toBe(await weightsOf(whole));
+});
+
+test("killed before its first checkpoint, it starts training anew from the failures it has", async () => {
+  const output = join(folder, "killed-early");
+  await run("train", { ...flags, "--output-dir": output }, { stopAt: /step 0, validation/ });
+  expect(await readdir(output)).not.toContain("latest");
+  expect((await resume(output)).code).toBe(0);
+  expect(await stepsOf(output)).toEqual(await stepsOf(whole));
+  expect(await weightsOf(output)).toBe(await weightsOf(whole));
+});
+
+test("stopped while it collects, it keeps nothing and says so", async () => {
+  const output = join(folder, "stopped-early");
+  // 360 attempts are two batches
+  const slow = { ...flags, "--output-dir": output, "--collect.tries": 30 };
+  const stopped = await run("train", slow, { stopAt: /^collect {2}240\/360/ });
+  expect([stopped.code, stopped.err.split("\n").at(-2)]).toEqual([130, "stopped; nothing was kept yet"]);
+  expect(await readdir(output)).toEqual([]);
+  expect((await run("train", { ...flags, "--output-dir": output })).code).toBe(0);
+});
+
+test("made longer, it goes on from its end", async () => {
+  const output = join(folder, "longer");
+  await run("train", { ...flags, "--output-dir": output, "--max-steps": 2 });
+  expect((await resume(output, { "--max-steps": steps })).code).toBe(0);
+  expect(await weightsOf(output)).toBe(await weightsOf(whole));
+  expect(await stepsOf(output)).toEqual(await stepsOf(whole));
+});
+
+test("with other settings it is refused, and nothing in its folder changes", async () => {
+  const before = await snapshot(whole);
+  const other = await makeTinyModel(join(folder, "other-model"));
+  for (const [change, message] of [
+    [
+      { "--model": other },
+      /^error: model: must be as when the run began, ".*model", got ".*other-model"\nhint: /,
+    ],
+    [
+      { "--eval.test-problems": 3 },
+      /^error: eval.testProblems: must be as when the run began, 6, got 3\nhint: /,
+    ],
+  ] as const) {
+    const { code, err } = await resume(whole, change);
+    expect(err).toMatch(message);
+    expect(code).toBe(1);
+  }
+  expect(await snapshot(whole)).toEqual(before);
+});
+
+test("where there is no run, it says so", async () => {
+  const output = join(folder, "nothing");
+  const { code, err } = await run("train", { ...flags, "--output-dir": output, "--resume": true });
+  expect(err).toMatch(/^error: resume: .*nothing must hold a run, got no config.json\nhint: name the folder/);
+  expect(code).toBe(1);
+});
