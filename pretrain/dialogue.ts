@@ -58,14 +58,25 @@ export interface CorpusOptions {
 }
 
 export const corpusDefaults: CorpusOptions = {
-  kinds: { countdown: 0.75, "function-calling": 0.13, retention: 0.12 },
+  kinds: { countdown: 0.82, "function-calling": 0.1, retention: 0.08 },
   right: { countdown: 0.35, "function-calling": 0.65, retention: 0.65 },
-  retryRight: { countdown: 0.25, "function-calling": 0.4, retention: 0.4 },
+  retryRight: { countdown: 0.08, "function-calling": 0.4, retention: 0.4 },
   plainRetry: 0.1,
   reflections: { generic: 0.25, wrong: 0.35, good: 0.4 },
   followGood: 0.95,
   wrongWeight: 0.6,
   maxTokens: 192,
+};
+
+/**
+ * The first part of training: mostly right answers and right hints, and little weight on failures. Ability grows faster
+ * from what is right; the mixed quality of `corpusDefaults` is learnt afterwards, in a fraction of the steps.
+ */
+export const foundation: CorpusOptions = {
+  ...corpusDefaults,
+  right: { countdown: 0.5, "function-calling": 0.65, retention: 0.65 },
+  reflections: { generic: 0.05, wrong: 0.1, good: 0.85 },
+  wrongWeight: 0.1,
 };
 
 /** An exercise solved at the first attempt. */

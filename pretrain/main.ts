@@ -13,8 +13,12 @@ import { saveModel } from "../src/model/folder.ts";
 import { initParameters, parameterShapes } from "../src/model/parameters.ts";
 import { writeJsonAtomic } from "../src/store/run-folder.ts";
 import { dialogue, encodeDialogue } from "./corpus.ts";
+import { corpusDefaults, foundation } from "./dialogue.ts";
 import { miniConfig, writeModelCard } from "./mini.ts";
 import { writeTokenizer } from "./tokenizer.ts";
+
+/** Share of the steps on `foundation`; the rest is on `corpusDefaults`. */
+const FOUNDATION = 0.7;
 
 const { values: flags } = parseArgs({
   options: {
@@ -94,8 +98,9 @@ writeModelCard(out, { seed, steps: maxSteps, batchSize });
 
 /** The dialogues of a step; weights are divided by their sum, so that the loss is a mean over weighted tokens. */
 function batchAt(step: number): { data: Datum[]; weight: number } {
+  const options = step < FOUNDATION * maxSteps ? foundation : corpusDefaults;
   const encoded = Array.from({ length: batchSize }, (_, i) =>
-    encodeDialogue(dialogue(seed, step * batchSize + i)),
+    encodeDialogue(dialogue(seed, step * batchSize + i, options)),
   );
   const weight = encoded.reduce((sum, { weights }) => sum + weights.reduce((a, b) => a + b, 0), 0);
   const data = encoded.map(({ tokens: ids, weights }) => ({
