@@ -44,8 +44,13 @@ export async function configFromOptions(options: Options, context: CliContext): 
   ];
   const saved = runs.find((run) => existsSync(run.config));
   const file = await loadConfigFile(config ?? saved?.config, context.folder);
-  return resolveConfig({ ...sources, ...(file && { file }) });
+  // The shipped model was made with its own wording: who names neither model nor task gets its preset.
+  const isNamed = ["model", "task"].some((key) => key in flags || key in Object(file?.values));
+  const fallback = !isNamed && SHIPPED_PRESET in context.presets ? { preset: SHIPPED_PRESET } : {};
+  return resolveConfig({ ...fallback, ...sources, ...(file && { file }) });
 }
+
+const SHIPPED_PRESET = "mini";
 
 const hasFailures = ({ failures }: RunFolder) => existsSync(failures);
 

@@ -6,6 +6,7 @@ import { addConfigFlags, GROUPS, type GroupName } from "./flags.ts";
 
 const HELP = `
 Settings come from, later over earlier: defaults, --preset, the configuration file, flags.
+Who names neither a model nor a task gets the preset mini: the shipped model on Countdown.
 TRL's spelling works too: --num_generations is --num-generations.
 
 Examples:
