@@ -79,6 +79,9 @@ export const foundation: CorpusOptions = {
   wrongWeight: 0.1,
 };
 
+/** Share of the training steps on `foundation`; the rest is on `corpusDefaults`. */
+export const FOUNDATION = 0.7;
+
 /** An exercise solved at the first attempt. */
 export function successTurns({ question, right }: Exercise): Turn[] {
   return [user(question), answered(right())];

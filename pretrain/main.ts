@@ -13,20 +13,17 @@ import { saveModel } from "../src/model/folder.ts";
 import { initParameters, parameterShapes } from "../src/model/parameters.ts";
 import { writeJsonAtomic } from "../src/store/run-folder.ts";
 import { dialogue, encodeDialogue } from "./corpus.ts";
-import { corpusDefaults, foundation } from "./dialogue.ts";
+import { corpusDefaults, FOUNDATION, foundation } from "./dialogue.ts";
 import { miniConfig, writeModelCard } from "./mini.ts";
 import { writeTokenizer } from "./tokenizer.ts";
-
-/** Share of the steps on `foundation`; the rest is on `corpusDefaults`. */
-const FOUNDATION = 0.7;
 
 const { values: flags } = parseArgs({
   options: {
     out: { type: "string", default: "models/mini" },
     seed: { type: "string", default: "1" },
-    steps: { type: "string", default: "5000" },
+    steps: { type: "string", default: "3500" },
     batch: { type: "string", default: "128" },
-    "learning-rate": { type: "string", default: "1e-3" },
+    "learning-rate": { type: "string", default: "2e-3" },
     "save-steps": { type: "string", default: "500" },
   },
 });

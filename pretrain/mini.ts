@@ -1,7 +1,7 @@
 /** The shipped model: its config.json and its card. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { corpusDefaults } from "./dialogue.ts";
+import { corpusDefaults, FOUNDATION } from "./dialogue.ts";
 import { endId, padId, vocabulary } from "./tokenizer.ts";
 
 /** A Llama in miniature (0.8 M parameters); loads in transformers as LlamaForCausalLM. */
@@ -56,8 +56,9 @@ the few sentence patterns of its synthetic corpus.
   on ${(steps * batchSize).toLocaleString("en")} generated dialogues, with no data from anywhere else.
 - Corpus: ${share(kinds.countdown)} Countdown (3 numbers from 1–20, targets 1–99, operators + − *), ${share(kinds["function-calling"])} function calls with
   random tools, ${share(kinds.retention)} copy, sort, addition and brackets. Dialogues hold attempts, reflections and retries.
-- Reflections in the corpus are ${share(reflections.generic)} empty phrases, ${share(reflections.wrong)} wrong hints and ${share(reflections.good)} right hints (a first step, never a whole
-  solution). Which is which is for reinforcement learning to find out; the corpus gives no preference.
+- The first ${share(FOUNDATION)} of the steps see mostly right attempts and hints; the rest see the mixed quality that the model shows.
+- Reflections in that rest are ${share(reflections.generic)} empty phrases, ${share(reflections.wrong)} wrong hints and ${share(reflections.good)} right hints (a first step, never a whole
+  solution). Telling them apart is left to reinforcement learning.
 - Held out: problems of the validation and test splits, and all targets that end in 7, are in no dialogue.
 - Format: Llama architecture, Hugging Face folder; chat template \`<|user|>…<|end|><|assistant|>…<|end|>\`.
 `,

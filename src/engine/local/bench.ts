@@ -3,9 +3,12 @@
  * the same process, taken in turns, so that the ratio holds when the machine's speed drifts.
  */
 import { availableParallelism } from "node:os";
+import type { Datum } from "../../core/datum.ts";
 import { createGraph, createSession, matmul } from "../../graph/index.ts";
 import { parseModelConfig } from "../../model/config.ts";
+import type { Model } from "../../model/folder.ts";
 import { initParameters, parameterShapes } from "../../model/parameters.ts";
+import type { Engine } from "../contract.ts";
 import { createCore } from "./core.ts";
 
 export interface BenchReport {
@@ -45,11 +48,9 @@ const LENGTH = 128;
 export async function benchEngine(options: { threads?: number; rounds?: number } = {}): Promise<BenchReport> {
   const threads = options.threads ?? availableParallelism();
   const rounds = options.rounds ?? 9;
-  const config = parseModelConfig(shape, "bench");
-  const parameters = parameterShapes(config);
-  const engine = createCore({ config, parameters, flat: initParameters(config, 1) }, threads, {
-    reference: false,
-  });
+  const model = benchModel();
+  const { config } = model;
+  const engine = createCore(model, threads, { reference: false });
   const product = await createMatmul(threads);
   const step = createStep(engine);
 
@@ -80,15 +81,26 @@ export async function benchEngine(options: { threads?: number; rounds?: number }
   };
 }
 
-/** A forward and backward pass and an optimiser step. */
-function createStep(engine: ReturnType<typeof createCore>): () => Promise<unknown> {
+/** Random weights in the shape above. */
+export function benchModel(): Model {
+  const config = parseModelConfig(shape, "bench");
+  return { config, parameters: parameterShapes(config), flat: initParameters(config, 1) };
+}
+
+/** 32 rows of 128 tokens. */
+export function benchData(): Datum[] {
   const ids = (shift: number) =>
     Int32Array.from({ length: LENGTH }, (_, t) => (t * 7 + shift) % shape.vocab_size);
-  const data = Array.from({ length: ROWS }, (_, row) => ({
+  return Array.from({ length: ROWS }, (_, row) => ({
     tokens: ids(row),
     targets: ids(row + 7),
     weights: new Float32Array(LENGTH).fill(1 / (ROWS * LENGTH)),
   }));
+}
+
+/** A forward and backward pass and an optimiser step. */
+function createStep(engine: Engine): () => Promise<unknown> {
+  const data = benchData();
   const adam = { learningRate: 1e-4, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 };
   return async () => {
     await engine.forwardBackward(data, { name: "cross_entropy" });
@@ -96,7 +108,7 @@ function createStep(engine: ReturnType<typeof createCore>): () => Promise<unknow
   };
 }
 
-async function benchSampling(engine: ReturnType<typeof createCore>, rounds: number): Promise<number> {
+async function benchSampling(engine: Engine, rounds: number): Promise<number> {
   const [rows, prompt, maxTokens] = [64, 32, 64];
   const requests = Array.from({ length: rows }, (_, seed) => ({
     prompt: Array.from({ length: prompt }, (_, t) => (seed + 3 * t) % shape.vocab_size),
