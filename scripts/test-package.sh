@@ -52,6 +52,13 @@ run_command() {
   npx --no-install mulligan train --preset mini --dry-run > settings.json
 }
 
+train_two_steps() {
+  npx --no-install mulligan train --preset mini --output-dir run --max-steps 2 --failures-per-step 4 \
+    --collect.max-problems 50 --eval.test-problems 20 --eval.validation-problems 20 > report.txt
+  grep -q "Rescue on the" report.txt || fail "mulligan train printed no report"
+  [[ -s run/model/model.safetensors && -s run/model/tokenizer.json ]] || fail "mulligan train left no model"
+}
+
 import_library() {
   cat > use.js << 'JS'
 import { readFileSync } from "node:fs";
@@ -69,4 +76,5 @@ pack
 install_into_empty_folder
 check_files
 run_command
+train_two_steps
 import_library
