@@ -46,7 +46,12 @@ export const presets: Record<PresetName, Preset> = {
     ["temperature", 1, "chosen", "the distribution that is trained is the one that is sampled"],
     ["beta", 0, "chosen", "no drift to guard against in so few steps"],
     ["lossType", "dapo", "chosen", "a token mean: no bias towards short or long reflections"],
-    ["learningRate", 1e-4, "chosen", "at higher rates random rewards do harm: the gradient's noise accumulates"],
+    [
+      "learningRate",
+      1e-4,
+      "chosen",
+      "at higher rates random rewards do harm: the gradient's noise accumulates",
+    ],
     ["lrSchedulerType", "linear", "chosen", "small last steps: less of the gradient's noise stays"],
   ]),
   paper: preset("paper", "arXiv 2505.24726 as far as it is known; needs a real model and real hardware", [
