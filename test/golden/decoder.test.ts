@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { createCore } from "../../src/engine/local/core.ts";
-import { runForwardBackward } from "../../src/engine/local/trainer.ts";
+import { runForwardBackward } from "../../src/engine/local/passes.ts";
 import { trainingGraph } from "../../src/engine/local/training-graph.ts";
 import { weightFeeds } from "../../src/engine/local/weights.ts";
 import { createSession } from "../../src/graph/index.ts";

@@ -8,10 +8,10 @@ import { saveModel } from "../../model/folder.ts";
 import type { Engine, EngineInfo, Loss } from "../contract.ts";
 import { adamStep, createAdamState } from "./adamw.ts";
 import { checkDatums, checkTemperature } from "./datum-check.ts";
+import { runForward, runForwardBackward } from "./passes.ts";
 import { runSample } from "./sampler.ts";
 import { samplingGraph } from "./sampling-graph.ts";
 import { loadTrainingState, saveTrainingState } from "./state.ts";
-import { runForward, runForwardBackward } from "./trainer.ts";
 import { forwardGraph, trainingGraph } from "./training-graph.ts";
 import { type Weights, weightFeeds } from "./weights.ts";
 

@@ -8,8 +8,8 @@ import { createRng } from "../../core/rng.ts";
 import { createSession, type Session } from "../../graph/index.ts";
 import { ropeTables } from "../../model/rope-tables.ts";
 import type { Loss } from "../contract.ts";
+import { causalMask, runForward, runForwardBackward } from "./passes.ts";
 import { llamaFields, roughWeights } from "./tiny.test.kit.ts";
-import { causalMask, runForward, runForwardBackward } from "./trainer.ts";
 import { forwardGraph, trainingGraph } from "./training-graph.ts";
 import { int64, type Weights, weightFeeds } from "./weights.ts";
 

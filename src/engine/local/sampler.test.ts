@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createRng, uniform } from "../../core/rng.ts";
 import { createSession } from "../../graph/index.ts";
 import type { SampleRequest, SamplingParams } from "../contract.ts";
+import { runForward } from "./passes.ts";
 import { runSample, type Sampler } from "./sampler.ts";
 import { samplingGraph } from "./sampling-graph.ts";
 import { tinyWeights } from "./tiny.test.kit.ts";
-import { runForward } from "./trainer.ts";
 import { forwardGraph } from "./training-graph.ts";
 import { weightFeeds } from "./weights.ts";
 

@@ -9,7 +9,7 @@ import { cachedRopeTables } from "../../model/rope-tables.ts";
 import type { Sample, SampleRequest, SamplingParams } from "../contract.ts";
 import { chooseToken } from "./choice.ts";
 import { cacheFeeds, copyRows, createKvCache, type KvCache, stepMask, writeRow } from "./kv-cache.ts";
-import { causalMask } from "./trainer.ts";
+import { causalMask } from "./passes.ts";
 import { int64, type Weights } from "./weights.ts";
 
 /** Rows decoded together, and padded prompt tokens per prefill; chosen by measurement (docs/decisions). */
