@@ -2,7 +2,8 @@
  * JSON Lines: one JSON value a line. A line ends at the byte \n and nowhere else (text may hold U+2028). Files are
  * written whole or not at all. Knows nothing of what the values mean.
  */
-import { appendFile, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, readFile } from "node:fs/promises";
+import { unwritable, writeAtomic } from "./atomic-file.ts";
 import { MulliganError } from "./errors.ts";
 
 export interface JsonLine {
@@ -45,15 +46,7 @@ export async function readJsonl(path: string): Promise<JsonLine[]> {
 
 /** Writes values, one a line, under a temporary name and renames. Throws `MulliganError("io")`. */
 export async function writeJsonl(path: string, values: Iterable<unknown>): Promise<void> {
-  const text = Array.from(values, lineFrom).join("");
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw unwritable(path, cause);
-  }
+  await writeAtomic(path, Array.from(values, lineFrom).join(""));
 }
 
 /** Adds one line with a single write, so that a reader never sees half of it. Throws `MulliganError("io")`. */
@@ -68,13 +61,6 @@ function lineFrom(value: unknown): string {
   const json = JSON.stringify(value) as string | undefined;
   if (json === undefined) throw new MulliganError("data", `a line must be a JSON value, got ${typeof value}`);
   return `${json}\n`;
-}
-
-function unwritable(path: string, cause: unknown): MulliganError {
-  return new MulliganError("io", `${path}: cannot be written: ${messageOf(cause)}`, {
-    hint: "check that the folder exists and that you may write to it",
-    cause,
-  });
 }
 
 function messageOf(cause: unknown): string {

@@ -4,6 +4,7 @@
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { unwritable, writeAtomic } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
 
 export interface RunFolder {
@@ -143,18 +144,6 @@ export async function writeJsonAtomic(path: string, value: unknown): Promise<voi
   await writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Writes text, whole or not at all. Throws `MulliganError("io")`. */
-export async function writeAtomic(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw unwritable(path, cause);
-  }
-}
-
 /** Creates the folder, proves that a file can be written into it and returns the names that were there. */
 async function makeWritable(dir: string): Promise<string[]> {
   // asking for permission would not notice a full or read-only disk
@@ -175,13 +164,6 @@ async function makeWritable(dir: string): Promise<string[]> {
       },
     );
   }
-}
-
-function unwritable(path: string, cause: unknown): MulliganError {
-  return new MulliganError("io", `${path}: cannot be written: ${reasonOf(cause)}`, {
-    hint: "check the free space and the permissions of the folder",
-    cause,
-  });
 }
 
 function reasonOf(cause: unknown): string {

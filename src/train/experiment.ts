@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { writeAtomic } from "../core/atomic-file.ts";
 import type { Failure } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
 import { appendJsonl } from "../core/jsonl.ts";
@@ -24,7 +25,7 @@ import { type Collection, collectFailures } from "../loop/collect.ts";
 import { rowsOf } from "../loop/verdicts.ts";
 import { type FailureSet, loadFailures, saveFailures } from "../store/failures.ts";
 import { rewindRun } from "../store/rewind.ts";
-import { type RunFolder, writeAtomic, writeJsonAtomic } from "../store/run-folder.ts";
+import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
 import { requireSameRun } from "./checkpoint.ts";
 import { MulliganConfig } from "./config.ts";
 import { requireItems, requireKnown } from "./preflight.ts";
