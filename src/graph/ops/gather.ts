@@ -15,19 +15,17 @@ export function gather(graph: Graph, table: Value, indices: Value): Value {
   graph.record({
     inputs: [table],
     output,
-    // Rows that were taken several times add up.
+    // Rows that were taken several times add up. Not ScatterND: its kernel adds in parallel without locks, so that
+    // repeated rows lose updates at random.
     backward: (d) => [
       () => {
         const count = multiplyDims(indices.shape);
         const zeros = broadcastTo(graph, reshape(graph, graph.scalar(0), [1, 1]), [rows!, columns!]);
-        const at = reshape(graph, indices, [count, 1]);
-        return graph.node(
-          "ScatterND",
-          [zeros, at, reshape(graph, d, [count, columns!])],
-          table.dtype,
-          table.shape,
-          { attributes: { reduction: { string: "add" } } },
-        );
+        const at = broadcastTo(graph, reshape(graph, indices, [count, 1]), [count, columns!]);
+        const updates = reshape(graph, d, [count, columns!]);
+        return graph.node("ScatterElements", [zeros, at, updates], table.dtype, table.shape, {
+          attributes: { axis: { int: 0 }, reduction: { string: "add" } },
+        });
       },
     ],
   });
