@@ -9,7 +9,7 @@ import type { ForwardBackwardResult, Loss } from "../contract.ts";
 import { lossMetrics } from "./loss-metrics.ts";
 import { int64, type Weights } from "./weights.ts";
 
-/** Padded tokens per graph run: bounds memory; chosen by measurement (docs/decisions/0003-local-engine.md). */
+/** Padded tokens per graph run: bounds memory. Arbitrary, not tuned. */
 const TOKENS_PER_RUN = 8192;
 /** Row lengths are rounded up to this, so that the runtime's memory pool sees few different shapes. */
 const LENGTH_STEP = 8;

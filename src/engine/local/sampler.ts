@@ -12,7 +12,7 @@ import { cacheFeeds, copyRows, createKvCache, type KvCache, stepMask, writeRow }
 import { causalMask } from "./passes.ts";
 import { int64, type Weights } from "./weights.ts";
 
-/** Rows decoded together, and padded prompt tokens per prefill; chosen by measurement (docs/decisions). */
+/** Rows decoded together, and padded prompt tokens per prefill. Arbitrary, not tuned. */
 const ROWS_PER_BATCH = 256;
 const TOKENS_PER_PREFILL = 8192;
 
