@@ -38,11 +38,11 @@ export function dialogue(seed: number, index: number, options: CorpusOptions = c
 export interface EncodedDialogue {
   /** As the chat template renders it. // [T] */
   tokens: Int32Array;
-  /** Weight of each token as a target: 0 on users' turns and role tokens, so the first token is never one. // [T] */
+  /** Weight of each token as a target: 0 on role tokens and most users' turns, so the first token is never one. // [T] */
   weights: Float32Array;
 }
 
-/** A dialogue as tokens. The end of an assistant's turn weighs as its text does: the model must learn to stop. */
+/** A dialogue as tokens. The end of a turn weighs as its text does: the model must learn to stop. */
 export function encodeDialogue({ turns }: Dialogue): EncodedDialogue {
   const tokens: number[] = [];
   const weights: number[] = [];

@@ -12,7 +12,7 @@ export type Kind = (typeof kinds)[number];
 export interface Turn {
   role: "user" | "assistant";
   text: string;
-  /** Of each of its tokens in the loss; 0 on what users say. */
+  /** Of each of its tokens in the loss; 0 on what users say, but for a question put again. */
   weight: number;
 }
 
@@ -53,18 +53,21 @@ export interface CorpusOptions {
   followGood: number;
   /** Weight of wrong attempts: high enough to fail like a model, low enough to spend it on what is right. */
   wrongWeight: number;
+  /** Weight of a question where it is put again, word for word: made-up names are learnt to be copied from it. */
+  questionWeight: number;
   /** Longer dialogues get another exercise. */
   maxTokens: number;
 }
 
 export const corpusDefaults: CorpusOptions = {
-  kinds: { countdown: 0.82, "function-calling": 0.1, retention: 0.08 },
+  kinds: { countdown: 0.66, "function-calling": 0.26, retention: 0.08 },
   right: { countdown: 0.35, "function-calling": 0.65, retention: 0.65 },
-  retryRight: { countdown: 0.08, "function-calling": 0.4, retention: 0.4 },
+  retryRight: { countdown: 0.08, "function-calling": 0.08, retention: 0.2 },
   plainRetry: 0.1,
   reflections: { generic: 0.25, wrong: 0.35, good: 0.4 },
   followGood: 0.95,
   wrongWeight: 0.6,
+  questionWeight: 0.5,
   maxTokens: 192,
 };
 
@@ -106,7 +109,7 @@ export function failureTurns(exercise: Exercise, kind: Kind, rng: Rng, options: 
     ...turns,
     user(COMPACT_REFLECTION),
     assistant(lead ? hint(lead.piece, rng) : genericReflection(rng)),
-    user(question),
+    { ...user(question), weight: options.questionWeight },
     // what follows wrong advice fails, but following is what is to be learnt: full weight
     follows ? answered(lead.answer) : retry(),
   ];

@@ -21,7 +21,7 @@ const { values: flags } = parseArgs({
   options: {
     out: { type: "string", default: "models/mini" },
     seed: { type: "string", default: "1" },
-    steps: { type: "string", default: "3500" },
+    steps: { type: "string", default: "4000" },
     batch: { type: "string", default: "128" },
     "learning-rate": { type: "string", default: "2e-3" },
     "save-steps": { type: "string", default: "500" },

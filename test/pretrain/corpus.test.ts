@@ -19,13 +19,14 @@ test("the kinds of task come in the given shares", () => {
   }
 });
 
-test("turns alternate from user to assistant, and only what the assistant says weighs", () => {
+test("turns alternate from user to assistant, and what users say weighs only where it repeats the question", () => {
   const odd = dialogues.filter(
     ({ turns }) =>
       turns.length % 2 === 1 ||
-      turns.some(({ role, weight }, i) => {
+      turns.some(({ role, text, weight }, i) => {
         const speaker = i % 2 === 0 ? "user" : "assistant";
-        return role !== speaker || weight > 0 !== (speaker === "assistant");
+        const isRepeated = i > 0 && text === turns[0]!.text;
+        return role !== speaker || weight > 0 !== (speaker === "assistant" || isRepeated);
       }),
   );
   expect(odd).toEqual([]);
