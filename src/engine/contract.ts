@@ -47,7 +47,10 @@ export interface Loss {
 }
 
 export interface ForwardBackwardResult {
-  /** ln p of each target, at the loss's temperature. One [T] per datum, in order. */
+  /**
+   * ln p of each target, at the loss's temperature. One [T] per datum, in order. NaN where the target weighs nothing
+   * (weights, advantages and klWeights are 0): it need not have been computed.
+   */
   logprobs: Float32Array[];
   /** Keys follow Tinker's `name:reduction`: `loss:sum`, `kl:sum`, `clip_low:sum`, `clip_high:sum` (counts of tokens). */
   metrics: Record<string, number>;
@@ -82,9 +85,12 @@ export interface Engine {
   readonly info: EngineInfo;
   /** One sample per request, in order. Throws `MulliganError("context")` when a prompt leaves no room for a token. */
   sample(requests: readonly SampleRequest[], params: SamplingParams): Promise<Sample[]>;
-  /** ln p of each target without gradients; "reference" = the weights the engine was created with. */
+  /**
+   * ln p of each target without gradients; "reference" = the weights the engine was created with. Where datums carry
+   * weights, advantages or klWeights, targets that weigh nothing are NaN, as in forwardBackward.
+   */
   forward(
-    data: readonly Pick<Datum, "tokens" | "targets">[],
+    data: readonly (Pick<Datum, "tokens" | "targets"> & Partial<Datum>)[],
     options?: { temperature?: number; weights?: "current" | "reference" },
   ): Promise<Float32Array[]>;
   /** Adds the gradient of the summed loss to what earlier calls left since the last optimStep. */

@@ -37,6 +37,7 @@ import {
   sqrt,
   sub,
   sum,
+  takeRows,
   tokenLogprob,
   transpose,
   type Value,
@@ -153,10 +154,10 @@ const cases: Record<string, Case> = {
   linear: { shapes: [[3, 4], [5, 4], [5]], build: (g, [x, w, b]) => linear(g, x!, w!, b!) },
   softmax: { shapes: [[2, 5]], build: (g, [a]) => softmax(g, a!) },
   logSoftmax: { shapes: [[2, 5]], build: (g, [a]) => logSoftmax(g, a!) },
-  tokenLogprob: {
+  "tokenLogprob, a row asked twice and one never": {
     shapes: [[3, 5]],
-    indices: { targets: { shape: [3], values: [4, 0, 2] } },
-    build: (g, [a], at) => tokenLogprob(g, a!, at.targets!),
+    indices: { rows: { shape: [3], values: [2, 0, 2] }, targets: { shape: [3], values: [4, 0, 2] } },
+    build: (g, [a], at) => tokenLogprob(g, a!, at.rows!, at.targets!),
   },
   rmsNorm: { shapes: [[3, 6], [6]], build: (g, [x, w]) => rmsNorm(g, x!, w!, 1e-2) },
   rope: {
@@ -168,6 +169,11 @@ const cases: Record<string, Case> = {
     shapes: [[4, 3]],
     indices: { rows: { shape: [2, 3], values: [1, 3, 1, 0, 1, 3] } },
     build: (g, [table], at) => exp(g, gather(g, table!, at.rows!)),
+  },
+  takeRows: {
+    shapes: [[4, 3]],
+    indices: { rows: { shape: [2], values: [3, 1] }, inverse: { shape: [4], values: [2, 1, 2, 0] } },
+    build: (g, [table], at) => exp(g, takeRows(g, table!, at.rows!, at.inverse!)),
   },
   "attention with grouped heads": {
     shapes: [

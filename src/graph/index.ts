@@ -1,15 +1,24 @@
 /** ONNX graphs with derivatives: build, differentiate, run. */
 export { gradients } from "./gradients.ts";
-export { createGraph, type Graph, type TapeEntry } from "./graph.ts";
+export { createGraph, type Graph, type TapeEntry, withoutTape } from "./graph.ts";
 export { encodeOnnx } from "./onnx.ts";
 export * from "./ops/arithmetic.ts";
 export { attention } from "./ops/attention.ts";
 export { broadcastTo, reshape, sum, sumTo } from "./ops/broadcast.ts";
-export { gather } from "./ops/gather.ts";
+export { gather, takeRows } from "./ops/gather.ts";
 export { linear, matmul, scale } from "./ops/matmul.ts";
 export { rmsNorm } from "./ops/norm.ts";
 export { type Rotation, rope } from "./ops/rope.ts";
 export { concat, split, transpose } from "./ops/shape.ts";
 export { logSoftmax, softmax, tokenLogprob } from "./ops/softmax.ts";
 export { createSession, type Feed, type Session } from "./session.ts";
-export { type Dim, type DType, formatShape, type Shape, type Value } from "./value.ts";
+export {
+  type Dim,
+  type DType,
+  type FloatType,
+  formatShape,
+  graphError,
+  multiplyDims,
+  type Shape,
+  type Value,
+} from "./value.ts";

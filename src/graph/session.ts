@@ -4,9 +4,9 @@
  */
 import { createRequire } from "node:module";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { MulliganError } from "../core/errors.ts";
 import type { Graph } from "./graph.ts";
 import { encodeOnnx } from "./onnx.ts";
-import type { Value } from "./value.ts";
 
 // CommonJS on purpose: the runtime is loaded when the first session is made, not when the library is imported.
 const require = createRequire(import.meta.url);
@@ -19,6 +19,7 @@ export interface Feed {
 }
 
 export interface Session {
+  /** Feeds that the graph has no input for are left aside. */
   run(
     feeds: Readonly<Record<string, Feed>>,
   ): Promise<Record<string, { data: FeedData; dims: readonly number[] }>>;
@@ -41,12 +42,13 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     graphOptimizationLevel: optimization,
     logSeverityLevel: 3,
   });
-  const types = new Map<string, Value>(graph.inputs.map((value) => [value.name, value]));
   return {
     async run(feeds) {
       const tensors: Record<string, Tensor> = {};
-      for (const [name, { data, dims }] of Object.entries(feeds)) {
-        tensors[name] = new ort.Tensor(types.get(name)!.dtype, data as never, dims);
+      for (const { name, dtype } of graph.inputs) {
+        const feed = feeds[name];
+        if (!feed) throw new MulliganError("graph", `run: every input needs a feed, got none for "${name}"`);
+        tensors[name] = new ort.Tensor(dtype, feed.data as never, feed.dims);
       }
       const results = await session.run(tensors);
       return Object.fromEntries(

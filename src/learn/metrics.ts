@@ -92,11 +92,13 @@ interface LearntToken {
   reference: number | undefined;
 }
 
+/** Tokens that weigh something: of others an engine need not know the log-probability. */
 function learntTokens(batch: Batch, logprobs: readonly Float32Array[]): LearntToken[] {
   const tokens: LearntToken[] = [];
   for (const [d, datum] of batch.datums.entries()) {
     for (const { start, end } of batch.learnt[d]!) {
       for (let t = start; t < end; t++) {
+        if (datum.advantages![t] === 0 && !datum.klWeights?.[t]) continue;
         tokens.push({
           logprob: logprobs[d]![t]!,
           sampled: datum.logprobs![t]!,

@@ -1,129 +1,111 @@
 /**
  * Llama-style decoders (Llama 3, Qwen2/2.5) as graphs: RMSNorm → attention → RMSNorm → SwiGLU, driven by config.json.
- * One function builds the layers for training and for sampling with a cache, so that the two cannot drift apart.
+ * One function builds the layers for training and for sampling; who sees whom is the caller's attention.
  */
 import {
   add,
-  attention,
   type Graph,
   gather,
   linear,
   mul,
+  multiplyDims,
   type Rotation,
   reshape,
   rmsNorm,
   rope,
-  type Shape,
   silu,
-  transpose,
+  split,
   type Value,
 } from "../graph/index.ts";
-import { type Cache, cachedAttention } from "./cached-attention.ts";
 import type { ModelConfig } from "./config.ts";
 import { parameterShapes } from "./parameters.ts";
+import { type Fused, fuseTensors } from "./tensors.ts";
 
 export interface DecoderInputs {
-  /** int64 [B, T] */
+  /** int64 [N] */
   tokens: Value;
   rotation: Rotation;
-  /** Added to attention scores: 0 = may see. Broadcasts to [B, H, T, keys]. */
-  mask: Value;
-  /** By Hugging Face name. */
-  parameters: ReadonlyMap<string, Value>;
+  /** By Hugging Face name, fused ones by the name of the whole (tensors.ts). */
+  tensors: ReadonlyMap<string, Value>;
 }
 
-/** Declares the inputs that every decoder graph has; rotation tables are [positions, headSize/2]. */
-export function decoderInputs(graph: Graph, config: ModelConfig, maskShape: Shape): DecoderInputs {
+/**
+ * A layer's attention: query, key and value heads of every token, rotated, to the mixed values; undefined when nothing
+ * after these heads is needed. // [N·(H+2K), D] → [N, H·D]
+ */
+export type Attend = (layer: number, heads: Value) => Value | undefined;
+
+/** Heads of a token in a row: H queries, K keys, K values. */
+export function headsPerToken({ heads, kvHeads }: ModelConfig): number {
+  return heads + 2 * kvHeads;
+}
+
+/**
+ * Declares the inputs that every decoder graph has. Rotation positions are one per token and head; the tables
+ * [positions, headSize/2] hold a row that turns nothing, for value heads.
+ */
+export function decoderInputs(graph: Graph, config: ModelConfig, fused: readonly Fused[]): DecoderInputs {
   const angles = ["P", config.headSize / 2];
   return {
-    tokens: graph.input("tokens", "int64", ["B", "T"]),
+    tokens: graph.input("tokens", "int64", ["N"]),
     rotation: {
-      positions: graph.input("positions", "int64", ["B", "T"]),
+      positions: graph.input("positions", "int64", [multiplyDims(["N", headsPerToken(config)]), 1]),
       cos: graph.input("rope_cos", graph.float, angles),
       sin: graph.input("rope_sin", graph.float, angles),
     },
-    mask: graph.input("mask", graph.float, maskShape),
-    parameters: new Map(
-      parameterShapes(config).map(({ name, shape }) => [name, graph.input(name, graph.float, shape)]),
+    tensors: new Map(
+      fuseTensors(parameterShapes(config), fused).map(({ name, shape }) => [
+        name,
+        graph.input(name, graph.float, shape),
+      ]),
     ),
   };
 }
 
-export interface DecoderOutput {
-  /** After the final norm. // [B·T, C] */
-  hidden: Value;
-  /** Rotated keys and values of the new tokens, a pair per layer. // [B, K, T, D] */
-  caches: Cache[];
-}
-
 /**
- * Runs the layers. With `past` (one pair per layer, [B, K, S, D]) queries also see those keys, and the mask's last
- * axis is S + T. Source: Hugging Face modeling_llama.py and modeling_qwen2.py.
+ * Hidden states after the final norm, or undefined when attention ended the pass. Source: Hugging Face
+ * modeling_llama.py and modeling_qwen2.py. // [N, C]
  */
 export function decoderHidden(
   graph: Graph,
   config: ModelConfig,
-  inputs: DecoderInputs,
-  past?: readonly Cache[],
-): DecoderOutput {
-  const parameter = (name: string) => inputs.parameters.get(name)!;
-  const rows = ["B*T", config.hiddenSize];
-  let x = reshape(graph, gather(graph, parameter("model.embed_tokens.weight"), inputs.tokens), rows);
-  const caches: Cache[] = [];
-  for (let layer = 0; layer < config.layers; layer++) {
-    const weight = (name: string) => parameter(`model.layers.${layer}.${name}.weight`);
-    const project = (name: string, input: Value) =>
-      linear(graph, input, weight(name), inputs.parameters.get(`model.layers.${layer}.${name}.bias`));
-    const norm = (name: string) => rmsNorm(graph, x, weight(name), config.rmsNormEps);
+  { tokens, tensors, rotation }: DecoderInputs,
+  attend: Attend,
+): Value | undefined {
+  const tensor = (name: string) => tensors.get(name)!;
+  const project = (name: string, x: Value) =>
+    linear(graph, x, tensor(`${name}.weight`), tensors.get(`${name}.bias`));
+  const norm = (name: string, x: Value) => rmsNorm(graph, x, tensor(`${name}.weight`), config.rmsNormEps);
 
-    const normed = norm("input_layernorm");
-    const q = rotatedHeads(graph, project("self_attn.q_proj", normed), config.heads, config, inputs.rotation);
-    const k = rotatedHeads(
-      graph,
-      project("self_attn.k_proj", normed),
-      config.kvHeads,
-      config,
-      inputs.rotation,
-    );
-    const v = splitHeads(
-      graph,
-      threeAxes(graph, project("self_attn.v_proj", normed)),
-      config.kvHeads,
-      config,
-    );
-    caches.push({ keys: k, values: v });
-    const before = past?.[layer];
-    const mixed = before
-      ? cachedAttention(graph, q, { keys: k, values: v }, before, inputs.mask)
-      : attention(graph, q, k, v, inputs.mask);
-    const joined = reshape(graph, transpose(graph, mixed, [0, 2, 1, 3]), [
-      "B*T",
-      config.heads * config.headSize,
-    ]);
-    x = add(graph, x, project("self_attn.o_proj", joined));
+  let x = gather(graph, tensor("model.embed_tokens.weight"), tokens);
+  for (let i = 0; i < config.layers; i++) {
+    const layer = `model.layers.${i}`;
+    const qkv = project(`${layer}.self_attn.qkv_proj`, norm(`${layer}.input_layernorm`, x));
+    const mixed = attend(i, rotateHeads(graph, config, qkv, rotation));
+    if (!mixed) return undefined;
+    x = add(graph, x, project(`${layer}.self_attn.o_proj`, mixed));
 
-    const fed = norm("post_attention_layernorm");
-    const gated = mul(graph, silu(graph, project("mlp.gate_proj", fed)), project("mlp.up_proj", fed));
-    x = add(graph, x, project("mlp.down_proj", gated));
+    const fed = norm(`${layer}.post_attention_layernorm`, x);
+    const [gate, up] = tensors.has(`${layer}.mlp.gate_up_proj.weight`)
+      ? split(graph, project(`${layer}.mlp.gate_up_proj`, fed), 1, [
+          config.intermediateSize,
+          config.intermediateSize,
+        ])
+      : [project(`${layer}.mlp.gate_proj`, fed), project(`${layer}.mlp.up_proj`, fed)];
+    x = add(graph, x, project(`${layer}.mlp.down_proj`, mul(graph, silu(graph, gate!), up!)));
   }
-  return { hidden: rmsNorm(graph, x, parameter("model.norm.weight"), config.rmsNormEps), caches };
+  return norm("model.norm", x);
 }
 
-/** Scores of every vocabulary entry. // [N, C] → [N, V] */
-export function lmHead(graph: Graph, config: ModelConfig, inputs: DecoderInputs, hidden: Value): Value {
-  const name = config.tieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-  return linear(graph, hidden, inputs.parameters.get(name)!);
+/** The matrix from hidden states to scores. // [V, C] */
+export function headWeight(config: ModelConfig, { tensors }: DecoderInputs): Value {
+  return tensors.get(config.tieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight")!;
 }
 
-function threeAxes(graph: Graph, x: Value): Value {
-  return reshape(graph, x, ["B", "T", x.shape[1]!]);
-}
-
-/** // [B, T, heads·D] → [B, heads, T, D] */
-function splitHeads(graph: Graph, x: Value, heads: number, config: ModelConfig): Value {
-  return transpose(graph, reshape(graph, x, ["B", "T", heads, config.headSize]), [0, 2, 1, 3]);
-}
-
-function rotatedHeads(graph: Graph, x: Value, heads: number, config: ModelConfig, rotation: Rotation): Value {
-  return splitHeads(graph, rope(graph, threeAxes(graph, x), heads, rotation), heads, config);
+/** Every head of every token as a row, turned by its position. // [N, (H+2K)·D] → [N·(H+2K), D] */
+function rotateHeads(graph: Graph, config: ModelConfig, qkv: Value, rotation: Rotation): Value {
+  const rows = multiplyDims([qkv.shape[0]!, headsPerToken(config)]);
+  const size = config.headSize;
+  // as sequences of one: the runtime's kernel takes none longer than its tables
+  return reshape(graph, rope(graph, reshape(graph, qkv, [rows, 1, size]), 1, rotation), [rows, size]);
 }

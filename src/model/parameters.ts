@@ -17,10 +17,13 @@ export interface Parameter {
   decay: boolean;
 }
 
-/** Every parameter begins at a multiple of 16 values: a cache line, whatever vector width reads it. */
+/** What is fed as one tensor begins at a multiple of 16 values: a cache line, whatever vector width reads it. */
 const ALIGNMENT = 16;
 
-/** All parameters in order, as the config says. A tied model has no `lm_head.weight`. */
+/**
+ * All parameters in order, as the config says. A tied model has no `lm_head.weight`. Those that graphs use as one
+ * product (tensors.ts) lie side by side.
+ */
 export function parameterShapes(config: ModelConfig): Parameter[] {
   const { hiddenSize, intermediateSize, vocabSize } = config;
   const queries = config.heads * config.headSize;
@@ -30,28 +33,45 @@ export function parameterShapes(config: ModelConfig): Parameter[] {
   const add = (name: string, ...shape: number[]) => {
     const size = shape.reduce((product, length) => product * length, 1);
     parameters.push({ name, shape, size, offset, decay: shape.length > 1 });
-    offset += Math.ceil(size / ALIGNMENT) * ALIGNMENT;
+    offset += size;
   };
-  const addLinear = (name: string, outputs: number, inputs: number, bias: boolean) => {
-    add(`${name}.weight`, outputs, inputs);
-    if (bias) add(`${name}.bias`, outputs);
+  const align = () => {
+    offset = Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
+  };
+  /** Projections of one input: their weights side by side, then their biases. */
+  const addLinear = (outputs: Record<string, number>, inputs: number, bias: boolean) => {
+    align();
+    for (const [name, rows] of Object.entries(outputs)) add(`${name}.weight`, rows, inputs);
+    align();
+    if (bias) for (const [name, rows] of Object.entries(outputs)) add(`${name}.bias`, rows);
+    align();
+  };
+  const addNorm = (name: string) => {
+    add(`${name}.weight`, hiddenSize);
+    align();
   };
 
-  add("model.embed_tokens.weight", vocabSize, hiddenSize);
+  addLinear({ "model.embed_tokens": vocabSize }, hiddenSize, false);
   for (let i = 0; i < config.layers; i++) {
     const layer = `model.layers.${i}`;
-    add(`${layer}.input_layernorm.weight`, hiddenSize);
-    addLinear(`${layer}.self_attn.q_proj`, queries, hiddenSize, config.attentionBias);
-    addLinear(`${layer}.self_attn.k_proj`, keys, hiddenSize, config.attentionBias);
-    addLinear(`${layer}.self_attn.v_proj`, keys, hiddenSize, config.attentionBias);
-    addLinear(`${layer}.self_attn.o_proj`, hiddenSize, queries, config.attentionOutputBias);
-    add(`${layer}.post_attention_layernorm.weight`, hiddenSize);
-    addLinear(`${layer}.mlp.gate_proj`, intermediateSize, hiddenSize, config.mlpBias);
-    addLinear(`${layer}.mlp.up_proj`, intermediateSize, hiddenSize, config.mlpBias);
-    addLinear(`${layer}.mlp.down_proj`, hiddenSize, intermediateSize, config.mlpBias);
+    const attention = (name: string) => `${layer}.self_attn.${name}_proj`;
+    addNorm(`${layer}.input_layernorm`);
+    addLinear(
+      { [attention("q")]: queries, [attention("k")]: keys, [attention("v")]: keys },
+      hiddenSize,
+      config.attentionBias,
+    );
+    addLinear({ [attention("o")]: hiddenSize }, queries, config.attentionOutputBias);
+    addNorm(`${layer}.post_attention_layernorm`);
+    addLinear(
+      { [`${layer}.mlp.gate_proj`]: intermediateSize, [`${layer}.mlp.up_proj`]: intermediateSize },
+      hiddenSize,
+      config.mlpBias,
+    );
+    addLinear({ [`${layer}.mlp.down_proj`]: hiddenSize }, intermediateSize, config.mlpBias);
   }
-  add("model.norm.weight", hiddenSize);
-  if (!config.tieWordEmbeddings) add("lm_head.weight", vocabSize, hiddenSize);
+  addNorm("model.norm");
+  if (!config.tieWordEmbeddings) addLinear({ lm_head: vocabSize }, hiddenSize, false);
   return parameters;
 }
 

@@ -4,7 +4,7 @@ import type { ModelConfig } from "./config.ts";
 export interface RopeTables {
   cos: Float32Array;
   sin: Float32Array;
-  /** [positions, headSize/2] */
+  /** [positions + 1, headSize/2]: the last row turns nothing. */
   dims: [number, number];
 }
 
@@ -12,8 +12,8 @@ export interface RopeTables {
 export function ropeTables(config: ModelConfig, positions: number): RopeTables {
   const half = config.headSize / 2;
   const frequencies = inverseFrequencies(config);
-  const cos = new Float32Array(positions * half);
-  const sin = new Float32Array(positions * half);
+  const cos = new Float32Array((positions + 1) * half).fill(1, positions * half);
+  const sin = new Float32Array((positions + 1) * half);
   for (let position = 0; position < positions; position++) {
     for (let i = 0; i < half; i++) {
       const angle = Math.fround(position * frequencies[i]!);
@@ -21,7 +21,7 @@ export function ropeTables(config: ModelConfig, positions: number): RopeTables {
       sin[position * half + i] = Math.sin(angle);
     }
   }
-  return { cos, sin, dims: [positions, half] };
+  return { cos, sin, dims: [positions + 1, half] };
 }
 
 /** theta^(−2i/D); "llama3" scaling divides low frequencies by `factor` and blends in between (modeling_rope_utils.py). */
@@ -46,7 +46,7 @@ const cache = new WeakMap<ModelConfig, RopeTables>();
 /** Tables with at least that many positions; computed anew only when they must grow, and then doubled. */
 export function cachedRopeTables(config: ModelConfig, positions: number): RopeTables {
   let tables = cache.get(config);
-  if (!tables || tables.dims[0] < positions) {
+  if (!tables || tables.dims[0] <= positions) {
     tables = ropeTables(config, 2 ** Math.ceil(Math.log2(Math.max(64, positions))));
     cache.set(config, tables);
   }

@@ -5,12 +5,9 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { createCore } from "../../src/engine/local/core.ts";
-import { runForwardBackward } from "../../src/engine/local/passes.ts";
-import { trainingGraph } from "../../src/engine/local/training-graph.ts";
-import { weightFeeds } from "../../src/engine/local/weights.ts";
-import { createSession } from "../../src/graph/index.ts";
+import { passOf, releaseSessions } from "../../src/engine/local/passes.test.kit.ts";
 import { loadModel } from "../../src/model/folder.ts";
 import { openSafetensors } from "../../src/model/safetensors.ts";
 
@@ -25,6 +22,8 @@ interface Cases {
   grad: { case: string; weights: number[]; loss: number; params: string[] };
   greedy: { prompt: number[]; new_tokens: number[] }[];
 }
+
+afterAll(releaseSessions);
 
 const places = ["../../../shared/golden", "../fixtures/golden"]
   .map((path) => fileURLToPath(new URL(path, import.meta.url)))
@@ -63,21 +62,9 @@ describe.each(places)("%s", (folder) => {
     const numbers = await openSafetensors(`${folder}/cases.safetensors`);
     const { grad } = reference;
     const ids = reference.cases.find(({ name }) => name === grad.case)!.input_ids[0]!;
-    const session = await createSession(trainingGraph(weights.config, { name: "cross_entropy" }), {
-      threads: 2,
-    });
-    const gradient = new Float32Array(weights.flat.length);
     const data = [{ ...datum(ids), weights: Float32Array.from(grad.weights) }];
-    const loss = { name: "cross_entropy" } as const;
-    const { metrics } = await runForwardBackward(
-      session,
-      weights,
-      weightFeeds(weights),
-      data,
-      loss,
-      gradient,
-    );
-    expect(Math.abs(metrics["loss:sum"]! - grad.loss)).toBeLessThan(1e-4);
+    const { loss, gradient } = await passOf(weights, data, { name: "cross_entropy" });
+    expect(Math.abs(loss - grad.loss)).toBeLessThan(1e-4);
     for (const { name, offset, size } of weights.parameters) {
       const expected = await numbers.read(`grad.${name}`);
       const got = gradient.subarray(offset, offset + size);
@@ -85,7 +72,6 @@ describe.each(places)("%s", (folder) => {
       expect(distance / Math.hypot(...expected), name).toBeLessThan(5e-5);
     }
     await numbers.close();
-    await session.release();
   });
 
   test("matches reference greedy tokens", async () => {

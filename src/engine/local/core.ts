@@ -3,16 +3,19 @@
  * contract. Calls must not overlap; the worker in front of it (local-engine.ts) queues them.
  */
 import { MulliganError } from "../../core/errors.ts";
-import { createSession, type Graph, type Session } from "../../graph/index.ts";
+import { createSession, type Feed, type Graph, type Session } from "../../graph/index.ts";
 import { saveModel } from "../../model/folder.ts";
+import { fuseTensors } from "../../model/tensors.ts";
 import type { Engine, EngineInfo, Loss } from "../contract.ts";
 import { adamStep, createAdamState } from "./adamw.ts";
 import { checkDatums, checkTemperature } from "./datum-check.ts";
+import { createKvStore } from "./kv-store.ts";
 import { runForward, runForwardBackward } from "./passes.ts";
+import type { Sampler } from "./prefill.ts";
 import { runSample } from "./sampler.ts";
-import { samplingGraph } from "./sampling-graph.ts";
+import { extendGraph, prefillGraph, SAMPLING_FUSED } from "./sampling-graph.ts";
 import { loadTrainingState, saveTrainingState } from "./state.ts";
-import { forwardGraph, trainingGraph } from "./training-graph.ts";
+import { forwardGraph, type PassShape, TRAINING_FUSED, trainingGraph } from "./training-graph.ts";
 import { type Weights, weightFeeds } from "./weights.ts";
 
 export interface LocalEngineOptions {
@@ -20,13 +23,16 @@ export interface LocalEngineOptions {
   threads?: number;
   /** Keeps a copy of the starting weights for KL terms. Default true. */
   reference?: boolean;
+  /** Compute common prefixes of datums once; off = each datum alone, as an oracle. Default true. */
+  sharePrefixes?: boolean;
 }
 
 export function createCore(weights: Weights, threads: number, options: LocalEngineOptions = {}): Engine {
   const { config, parameters, flat } = weights;
-  const feeds = weightFeeds(weights);
+  const tensors = fuseTensors(parameters, TRAINING_FUSED);
+  const feeds = weightFeeds(tensors, flat);
   const referenceFeeds =
-    options.reference === false ? undefined : weightFeeds({ parameters, flat: Float32Array.from(flat) });
+    options.reference === false ? undefined : weightFeeds(tensors, Float32Array.from(flat));
   const adam = createAdamState(flat.length);
   const gradient = new Float32Array(flat.length);
   const ranges = parameters.map(({ offset, size, decay }) => ({ start: offset, end: offset + size, decay }));
@@ -51,13 +57,25 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
     capabilities: { temperature: true, kl: ["k1", "k2", "k3"] },
   };
 
+  const shapeKey = ({ levels, chunks }: PassShape) => `${levels} levels, ${chunks} chunks`;
+  const passes = (kind: string, build: (shape: PassShape) => Graph, weightFeeds: Record<string, Feed>) => ({
+    weights,
+    feeds: weightFeeds,
+    session: (shape: PassShape) => session(`${kind} ${shapeKey(shape)}`, () => build(shape)),
+    sharePrefixes: options.sharePrefixes ?? true,
+  });
+  const sampler: Sampler = {
+    weights,
+    feeds: weightFeeds(fuseTensors(parameters, SAMPLING_FUSED), flat),
+    store: createKvStore(),
+    prefill: (levels) => session(`prefill ${levels} levels`, () => prefillGraph(config, levels)),
+    extend: ({ scores }) => session(`extend ${scores}`, () => extendGraph(config, { scores })),
+    computed: { prefillTokens: 0, decodedTokens: 0 },
+  };
+
   return {
     info,
-    async sample(requests, params) {
-      const prefill = await session("prefill", () => samplingGraph(config, { cache: false }));
-      const decode = await session("decode", () => samplingGraph(config, { cache: true }));
-      return runSample({ prefill, decode, weights, feeds }, requests, params);
-    },
+    sample: (requests, params) => runSample(sampler, requests, params),
     async forward(data, { temperature = 1, weights: which = "current" } = {}) {
       checkTemperature(temperature);
       checkDatums(info, data);
@@ -71,23 +89,26 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
           },
         );
       }
-      const compiled = await session("forward", () => forwardGraph(config));
-      return runForward(compiled, weights, chosen, data, temperature);
+      const engine = passes("forward", (shape) => forwardGraph(config, shape), chosen);
+      return (await runForward(engine, data, temperature)).logprobs;
     },
     async forwardBackward(data, loss) {
       checkDatums(info, data, loss);
-      const compiled = await session(sessionKey(loss), () => trainingGraph(config, loss));
-      return runForwardBackward(compiled, weights, feeds, data, loss, gradient);
+      const engine = passes(lossKey(loss), (shape) => trainingGraph(config, shape, loss), feeds);
+      const { logprobs, metrics } = await runForwardBackward(engine, tensors, data, loss, gradient);
+      return { logprobs, metrics };
     },
     async optimStep(params) {
       const gradNorm = adamStep(flat, gradient, adam, ranges, params);
       gradient.fill(0);
+      sampler.store.clear();
       return { gradNorm };
     },
     saveState: (folder) => saveTrainingState(folder, weights, adam),
     async loadState(folder) {
       await loadTrainingState(folder, weights, adam);
       gradient.fill(0);
+      sampler.store.clear();
     },
     saveWeights: (folder) => saveModel(folder, weights),
     async close() {
@@ -97,4 +118,4 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
   };
 }
 
-const sessionKey = (loss: Loss) => `train ${loss.name} ${loss.kl ?? "no KL"}`;
+const lossKey = (loss: Loss) => `train ${loss.name} ${loss.kl ?? "no KL"}`;

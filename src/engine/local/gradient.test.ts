@@ -1,116 +1,35 @@
 /**
- * The gradient of whole decoders: against central differences in float64, independent of padding and batching, and
+ * The gradient of whole decoders: against central differences in float64, the same however datums share prefixes, and
  * exactly zero where nothing is learnt.
  */
+import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Datum } from "../../core/datum.ts";
 import { createRng } from "../../core/rng.ts";
-import { createSession, type Session } from "../../graph/index.ts";
-import { ropeTables } from "../../model/rope-tables.ts";
 import type { Loss } from "../contract.ts";
-import { causalMask, runForward, runForwardBackward } from "./passes.ts";
+import {
+  datumOf,
+  float64Pass,
+  largestDistance,
+  passOf,
+  plainPass,
+  releaseSessions,
+} from "./passes.test.kit.ts";
 import { llamaFields, roughWeights } from "./tiny.test.kit.ts";
-import { forwardGraph, trainingGraph } from "./training-graph.ts";
-import { int64, type Weights, weightFeeds } from "./weights.ts";
+import type { Weights } from "./weights.ts";
 
 const crossEntropy: Loss = { name: "cross_entropy" };
 const ppo: Loss = { name: "ppo", clipLow: 0.8, clipHigh: 1.2, kl: "k3" };
 const qwen2 = roughWeights(1);
 const llama = roughWeights(2, llamaFields);
 
-const sessions = new Map<string, Promise<Session>>();
-function sessionOf(name: string, build: () => ReturnType<typeof forwardGraph>): Promise<Session> {
-  if (!sessions.has(name)) sessions.set(name, createSession(build(), { threads: 1 }));
-  return sessions.get(name)!;
-}
-afterAll(async () => {
-  for (const session of sessions.values()) await (await session).release();
-});
+afterAll(releaseSessions);
 
 /** A datum whose ratios lie on and off policy, inside and outside the clip range, never at one of its kinks. */
 async function createDatum(weights: Weights, length: number, seed: number): Promise<Required<Datum>> {
   const rng = createRng(seed);
   const ids = Int32Array.from({ length: length + 1 }, () => rng.int(0, weights.config.vocabSize - 1));
-  const [tokens, targets] = [ids.slice(0, -1), ids.slice(1)];
-  const forward = await sessionOf(`${weights.config.family} forward`, () => forwardGraph(weights.config));
-  const feeds = weightFeeds(weights);
-  const [current] = await runForward(forward, weights, feeds, [{ tokens, targets }], 1);
-  const perToken = (of: (t: number) => number) => Float32Array.from({ length }, (_, t) => of(t));
-  const shifts = [0, 0.05, 0.4, -0.1, -0.4];
-  return {
-    tokens,
-    targets,
-    weights: perToken((t) => [0, 1, -0.5][t % 3]!),
-    logprobs: perToken((t) => current![t]! - shifts[t % 5]!),
-    advantages: perToken((t) => [0, 0.7, -0.3, 1.1][t % 4]!),
-    referenceLogprobs: perToken((t) => current![t]! + [0.3, -0.2][t % 2]!),
-    klWeights: perToken((t) => [0, 0.1, 0.1, 0.1][t % 4]!),
-  };
-}
-
-/** The gradient of the training path in float32. */
-async function gradientOf(weights: Weights, data: Datum[], loss: Loss, into?: Float32Array) {
-  const key = `${weights.config.family} ${loss.name} ${loss.kl}`;
-  const session = await sessionOf(key, () => trainingGraph(weights.config, loss));
-  const gradient = into ?? new Float32Array(weights.flat.length);
-  await runForwardBackward(session, weights, weightFeeds(weights), data, loss, gradient);
-  return gradient;
-}
-
-/** ‖a − b‖ / ‖b‖ of each parameter, the largest. */
-function largestDistance(weights: Weights, a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const distances = weights.parameters.map(({ offset, size }) => {
-    let [difference, norm] = [0, 0];
-    for (let i = offset; i < offset + size; i++) {
-      difference += (a[i]! - b[i]!) ** 2;
-      norm += b[i]! ** 2;
-    }
-    return Math.sqrt(difference / norm);
-  });
-  return Math.max(...distances);
-}
-
-/** Loss and gradient of one unpadded row in float64, as a function of the flat parameters. */
-async function float64Loss({ config, parameters }: Weights, datum: Required<Datum>, loss: Loss) {
-  const name = `${config.family} ${loss.name} float64`;
-  const session = await sessionOf(name, () => trainingGraph(config, loss, "float64"));
-  const length = datum.tokens.length;
-  const tables = ropeTables(config, length);
-  const ids = (values: ArrayLike<number>, dims: number[]) => ({ data: int64(values), dims });
-  const numbers = (values: ArrayLike<number>, dims: number[]) => ({ data: Float64Array.from(values), dims });
-  const perToken = (values: ArrayLike<number>) => numbers(values, [length]);
-  const inputs = {
-    tokens: ids(datum.tokens, [1, length]),
-    targets: ids(datum.targets, [length]),
-    positions: ids([...datum.tokens.keys()], [1, length]),
-    mask: numbers(causalMask(length), [1, 1, length, length]),
-    rope_cos: numbers(tables.cos, tables.dims),
-    rope_sin: numbers(tables.sin, tables.dims),
-    inverse_temperature: numbers([1 / (loss.temperature ?? 1)], []),
-    ...(loss.name === "cross_entropy"
-      ? { weights: perToken(datum.weights) }
-      : {
-          sampled_logprobs: perToken(datum.logprobs),
-          advantages: perToken(datum.advantages),
-          clip_low: numbers([loss.clipLow!], []),
-          clip_high: numbers([loss.clipHigh!], []),
-          reference_logprobs: perToken(datum.referenceLogprobs),
-          kl_weights: perToken(datum.klWeights),
-          kl_mask: perToken(datum.klWeights.map((weight) => (weight === 0 ? 0 : 1))),
-        }),
-  };
-  return async (flat: Float64Array) => {
-    const tensors = parameters.map(({ name, shape, offset, size }) => [
-      name,
-      { data: flat.subarray(offset, offset + size), dims: shape },
-    ]);
-    const result = await session.run({ ...inputs, ...Object.fromEntries(tensors) });
-    const gradient = new Float64Array(flat.length);
-    for (const { name, offset } of parameters) {
-      gradient.set(result[`d:${name}`]!.data as Float64Array, offset);
-    }
-    return { loss: Number(result.loss!.data[0]), gradient };
-  };
+  return datumOf(weights, ids);
 }
 
 describe.each([
@@ -121,7 +40,7 @@ describe.each([
 ] as const)("%s, %s", (_family, _loss, weights, loss) => {
   test("central differences measure the gradient of every parameter", async () => {
     const datum = await createDatum(weights, 11, 3);
-    const run = await float64Loss(weights, datum, loss);
+    const run = await float64Pass(weights, [datum], loss);
     const flat = Float64Array.from(weights.flat);
     const { gradient } = await run(flat);
     const step = 1e-5;
@@ -144,7 +63,7 @@ describe.each([
 
   test("float32 with its fused kernels and padding has the gradient of float64", async () => {
     const datum = await createDatum(weights, 11, 3);
-    const { gradient } = await (await float64Loss(weights, datum, loss))(Float64Array.from(weights.flat));
+    const { gradient } = await (await float64Pass(weights, [datum], loss))(Float64Array.from(weights.flat));
     expect(largestDistance(weights, await gradientOf(weights, [datum], loss), gradient)).toBeLessThan(1e-5);
   });
 });
@@ -197,6 +116,109 @@ test("an absurd reference where no KL is taken does not change a byte", async ()
   const absurd = { ...datum, referenceLogprobs: datum.referenceLogprobs.with(0, 200) };
   expect(await gradientOf(qwen2, [absurd], ppo)).toEqual(gradient);
 });
+
+/**
+ * 2 failures of one task, 2 reflections on each, 2 retries after each reflection; failures, reflections and retries of
+ * different lengths. What is scored: reflections and retries.
+ */
+async function createTree(weights: Weights): Promise<Required<Datum>[]> {
+  const rng = createRng(11);
+  const { vocabSize } = weights.config;
+  /** Branch b begins with a token of its own. */
+  const text = (length: number, b: number) => [
+    2 + b,
+    ...Array.from({ length: length - 1 }, () => rng.int(4, vocabSize - 1)),
+  ];
+  const task = text(9, 0);
+  const sequences = [text(5, 0), text(7, 1)].flatMap((failure, f) =>
+    [text(4, 0), text(6 + 2 * f, 1)].flatMap((reflection) =>
+      [text(3, 0), text(5, 1)].map((retry) => [...task, ...failure, ...reflection, ...retry]),
+    ),
+  );
+  return Promise.all(sequences.map((ids) => datumOf(weights, Int32Array.from(ids), task.length + 4)));
+}
+
+describe.each([
+  ["qwen2", qwen2],
+  ["llama", llama],
+] as const)("a tree of task, failures, reflections and retries: %s", (_name, weights) => {
+  // 9 + (5 + 7) + (4 + 6 + 4 + 8) + 4·(3 + 5) distinct tokens, of which the 8 last ones are no input
+  const distinct = 9 + 12 + 22 + 32 - 8;
+
+  test.each([crossEntropy, ppo])(
+    "has the plain path's gradient and log-probabilities, $name",
+    async (loss) => {
+      const data = await createTree(weights);
+      const plain = await plainPass(weights, data, loss);
+      const packed = await passOf(weights, data, loss);
+      expect(packed.computedTokens).toBe(distinct);
+      expect(plain.computedTokens).toBe(data.reduce((sum, { tokens }) => sum + tokens.length, 0));
+      expect(largestDistance(weights, packed.gradient, plain.gradient)).toBeLessThan(5e-5);
+      expect(largestLogprobDistance(packed.logprobs, plain.logprobs)).toBeLessThan(5e-5);
+      expect(packed.loss).toBeCloseTo(plain.loss, 4);
+    },
+  );
+
+  test("differs from the plain path by rounding alone in float64", async () => {
+    const data = await createTree(weights);
+    const plain = await plainPass(weights, data, ppo);
+    const packed = await (await float64Pass(weights, data, ppo))(Float64Array.from(weights.flat));
+    expect(packed.computedTokens).toBe(distinct);
+    // 1e-8: the feeds (rotation tables, per-token numbers) are float32 in both
+    expect(largestDistance(weights, packed.gradient, plain.gradient)).toBeLessThan(1e-8);
+    expect(largestLogprobDistance(packed.logprobs, plain.logprobs)).toBeLessThan(1e-8);
+  });
+
+  test("without sharing computes every token and gives the same", async () => {
+    const data = await createTree(weights);
+    const packed = await passOf(weights, data, ppo);
+    const apart = await passOf(weights, data, ppo, { sharePrefixes: false });
+    expect(apart.computedTokens).toBe(data.reduce((sum, { tokens }) => sum + tokens.length, 0));
+    expect(largestDistance(weights, packed.gradient, apart.gradient)).toBeLessThan(2e-5);
+  });
+
+  test("scores in several chunks give the same gradient", async () => {
+    const data = await createTree(weights);
+    const whole = await passOf(weights, data, ppo);
+    const chunked = await passOf(weights, data, ppo, { scoreBytes: 29 * 4 * 12 });
+    expect(chunked.chunks).toBeGreaterThan(2);
+    expect(largestDistance(weights, chunked.gradient, whole.gradient)).toBeLessThan(2e-5);
+    expect(largestLogprobDistance(chunked.logprobs, whole.logprobs)).toBeLessThan(1e-6);
+  });
+});
+
+test("for any tree of sequences, the gradient and log-probabilities are the plain path's", async () => {
+  const sequence = fc.array(fc.integer({ min: 2, max: 4 }), { minLength: 2, maxLength: 14 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(sequence, { minLength: 1, maxLength: 9 }), async (sequences) => {
+      const data = await Promise.all(sequences.map((ids) => datumOf(qwen2, Int32Array.from(ids))));
+      const plain = await plainPass(qwen2, data, ppo);
+      const packed = await passOf(qwen2, data, ppo);
+      // against the largest parameter's: a short text may leave a tensor almost without gradient
+      const scale = Math.hypot(...plain.gradient);
+      const difference = Math.hypot(...packed.gradient.map((value, i) => value - plain.gradient[i]!));
+      expect(difference).toBeLessThanOrEqual(5e-6 * Math.max(scale, 1e-3));
+      expect(largestLogprobDistance(packed.logprobs, plain.logprobs)).toBeLessThan(5e-5);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+/** Over the positions that the first has. */
+function largestLogprobDistance(a: readonly ArrayLike<number>[], b: readonly ArrayLike<number>[]): number {
+  let largest = 0;
+  a.forEach((row, d) => {
+    for (let t = 0; t < row.length; t++) {
+      if (!Number.isNaN(row[t])) largest = Math.max(largest, Math.abs(row[t]! - b[d]![t]!));
+    }
+  });
+  return largest;
+}
+
+/** The gradient of the training path in float32. */
+async function gradientOf(weights: Weights, data: Datum[], loss: Loss, into?: Float32Array) {
+  return (await passOf(weights, data, loss, into ? { into } : {})).gradient;
+}
 
 /** The same tokens with nothing to learn from them. */
 function silenced(datum: Required<Datum>): Required<Datum> {

@@ -3,13 +3,11 @@
  * Row b holds lengths[b] entries; the rest of its capacity is zero and masked.
  */
 import type { Feed } from "../../graph/index.ts";
-import type { ModelConfig } from "../../model/config.ts";
+import type { CacheShape, KvNode } from "./kv-store.ts";
+import { MASKED } from "./tree-layout.ts";
 
 /** Capacity grows in steps of this many entries: each growth copies the cache, each spare entry costs attention. */
 const GROWTH = 16;
-
-/** Scores of masked entries: e^(this − anything) is exactly 0. */
-const MASKED = -1e30;
 
 export interface KvCache {
   lengths: number[];
@@ -19,84 +17,156 @@ export interface KvCache {
   values: Float32Array[];
 }
 
-type Shape = Pick<ModelConfig, "layers" | "kvHeads" | "headSize">;
+/** A row of a new cache: one of an older cache, or a kept sequence. */
+export type RowSource = { cache: KvCache; row: number } | { node: KvNode | undefined };
 
-export function createKvCache(config: Shape, rows: number, entries: number): KvCache {
+/** A graph's output of one layer: each token's query, key and value heads. // [N, H+2K, D] */
+export interface Heads {
+  data: Float32Array;
+  heads: number;
+}
+
+/** A cache of rows copied from their sources, with room for at least `entries` each. */
+export function assembleCache(shape: CacheShape, sources: readonly RowSource[], entries: number): KvCache {
   const capacity = Math.ceil(entries / GROWTH) * GROWTH;
-  const size = rows * config.kvHeads * capacity * config.headSize;
-  const perLayer = () => Array.from({ length: config.layers }, () => new Float32Array(size));
-  return { lengths: new Array(rows).fill(0), capacity, keys: perLayer(), values: perLayer() };
-}
-
-/**
- * Appends the first `count` new entries of row `from` of a graph's output [B', K, T, D] to row `to` of the cache,
- * in one layer. The caller advances `lengths` once all layers are written.
- */
-export function writeRow(
-  config: Shape,
-  cache: KvCache,
-  target: Float32Array,
-  to: number,
-  output: Float32Array,
-  from: number,
-  width: number,
-  count: number,
-): void {
-  const { kvHeads, headSize } = config;
-  for (let head = 0; head < kvHeads; head++) {
-    const source = (from * kvHeads + head) * width * headSize;
-    const place = ((to * kvHeads + head) * cache.capacity + cache.lengths[to]!) * headSize;
-    if (count > 1) {
-      target.set(output.subarray(source, source + count * headSize), place);
-    } else {
-      // One entry: a loop beats the allocation of a view.
-      for (let i = 0; i < headSize; i++) target[place + i] = output[source + i]!;
-    }
-  }
-}
-
-/** The chosen rows in a new cache with room for at least `entries` each. */
-export function copyRows(config: Shape, cache: KvCache, rows: readonly number[], entries: number): KvCache {
-  const copy = createKvCache(config, rows.length, entries);
-  const { kvHeads, headSize } = config;
-  for (let layer = 0; layer < config.layers; layer++) {
-    for (const part of ["keys", "values"] as const) {
-      const source = cache[part][layer]!;
-      const target = copy[part][layer]!;
-      rows.forEach((row, to) => {
-        const length = cache.lengths[row]! * headSize;
-        for (let head = 0; head < kvHeads; head++) {
-          const start = (row * kvHeads + head) * cache.capacity * headSize;
-          target.set(
-            source.subarray(start, start + length),
-            (to * kvHeads + head) * copy.capacity * headSize,
-          );
-        }
-      });
-    }
-  }
-  copy.lengths = rows.map((row) => cache.lengths[row]!);
-  return copy;
-}
-
-/** What a one-token-per-row step may see: each row's own entries and its new token. // [B, 1, 1, capacity + 1] */
-export function stepMask(cache: KvCache): Feed {
-  const width = cache.capacity + 1;
-  const rows = cache.lengths.length;
-  const mask = new Float32Array(rows * width).fill(MASKED);
-  cache.lengths.forEach((length, row) => {
-    mask.fill(0, row * width, row * width + length);
-    mask[row * width + cache.capacity] = 0;
+  const size = sources.length * shape.kvHeads * capacity * shape.headSize;
+  const perLayer = () => Array.from({ length: shape.layers }, () => new Float32Array(size));
+  const cache: KvCache = { lengths: [], capacity, keys: perLayer(), values: perLayer() };
+  sources.forEach((source, row) => {
+    if ("cache" in source) copyRow(shape, cache, row, source.cache, source.row);
+    else copyNode(shape, cache, row, source.node);
+    cache.lengths.push("cache" in source ? source.cache.lengths[source.row]! : (source.node?.length ?? 0));
   });
-  return { data: mask, dims: [rows, 1, 1, width] };
+  return cache;
 }
 
-export function cacheFeeds(config: Shape, cache: KvCache): Record<string, Feed> {
-  const dims = [cache.lengths.length, config.kvHeads, cache.capacity, config.headSize];
-  const feeds: Record<string, Feed> = {};
-  for (let layer = 0; layer < config.layers; layer++) {
-    feeds[`past_keys.${layer}`] = { data: cache.keys[layer]!, dims };
-    feeds[`past_values.${layer}`] = { data: cache.values[layer]!, dims };
+function copyRow(
+  { layers, kvHeads, headSize }: CacheShape,
+  to: KvCache,
+  row: number,
+  from: KvCache,
+  source: number,
+) {
+  const count = from.lengths[source]! * headSize;
+  for (let layer = 0; layer < layers; layer++) {
+    for (let head = 0; head < kvHeads; head++) {
+      const start = (source * kvHeads + head) * from.capacity * headSize;
+      const place = (row * kvHeads + head) * to.capacity * headSize;
+      to.keys[layer]!.set(from.keys[layer]!.subarray(start, start + count), place);
+      to.values[layer]!.set(from.values[layer]!.subarray(start, start + count), place);
+    }
   }
+}
+
+function copyNode(
+  { layers, kvHeads, headSize }: CacheShape,
+  to: KvCache,
+  row: number,
+  node: KvNode | undefined,
+) {
+  for (let at = node; at; at = at.parent) {
+    const own = at.tokens.length;
+    const before = at.length - own;
+    for (let layer = 0; layer < layers; layer++) {
+      for (let head = 0; head < kvHeads; head++) {
+        const start = head * own * headSize;
+        const place = ((row * kvHeads + head) * to.capacity + before) * headSize;
+        to.keys[layer]!.set(at.keys[layer]!.subarray(start, start + own * headSize), place);
+        to.values[layer]!.set(at.values[layer]!.subarray(start, start + own * headSize), place);
+      }
+    }
+  }
+}
+
+/** Appends a layer's heads of token n of a graph's output to row `row`. The caller advances `lengths` after all layers. */
+export function appendToken(
+  shape: CacheShape,
+  cache: KvCache,
+  layer: number,
+  row: number,
+  output: Heads,
+  n: number,
+): void {
+  const { kvHeads, headSize } = shape;
+  const [keys, values] = [cache.keys[layer]!, cache.values[layer]!];
+  const perToken = output.heads + 2 * kvHeads;
+  for (let head = 0; head < kvHeads; head++) {
+    const place = ((row * kvHeads + head) * cache.capacity + cache.lengths[row]!) * headSize;
+    const key = (n * perToken + output.heads + head) * headSize;
+    const value = key + kvHeads * headSize;
+    // a loop beats the allocation of views
+    for (let i = 0; i < headSize; i++) {
+      keys[place + i] = output.data[key + i]!;
+      values[place + i] = output.data[value + i]!;
+    }
+  }
+}
+
+/** Keys and values of some tokens of a graph's outputs, in order, as a node keeps them. // [K, tokens, D] per layer */
+export function keepTokens(
+  shape: CacheShape,
+  outputs: readonly Heads[],
+  tokens: ArrayLike<number>,
+): Pick<KvNode, "keys" | "values"> {
+  const { kvHeads, headSize } = shape;
+  const take = (output: Heads, first: number) => {
+    const taken = new Float32Array(kvHeads * tokens.length * headSize);
+    const perToken = output.heads + 2 * kvHeads;
+    let place = 0;
+    for (let head = 0; head < kvHeads; head++) {
+      for (let t = 0; t < tokens.length; t++) {
+        const start = (tokens[t]! * perToken + first + head) * headSize;
+        for (let i = 0; i < headSize; i++) taken[place++] = output.data[start + i]!;
+      }
+    }
+    return taken;
+  };
+  return {
+    keys: outputs.map((output) => take(output, output.heads)),
+    values: outputs.map((output) => take(output, output.heads + kvHeads)),
+  };
+}
+
+/** Entries [start, lengths[row]) of a row as a node keeps them. // [K, own, D] per layer */
+export function keepRow(
+  shape: CacheShape,
+  cache: KvCache,
+  row: number,
+  start: number,
+): Pick<KvNode, "keys" | "values"> {
+  const { kvHeads, headSize } = shape;
+  const own = (cache.lengths[row]! - start) * headSize;
+  const take = (layer: Float32Array) => {
+    const taken = new Float32Array(kvHeads * own);
+    for (let head = 0; head < kvHeads; head++) {
+      const from = ((row * kvHeads + head) * cache.capacity + start) * headSize;
+      taken.set(layer.subarray(from, from + own), head * own);
+    }
+    return taken;
+  };
+  return { keys: cache.keys.map(take), values: cache.values.map(take) };
+}
+
+/** What `width` new tokens of each row may see: the row's own entries, and each other up to themselves. // [B, 1, 1, width, capacity + width] */
+export function extendMask({ lengths, capacity }: KvCache, width: number): Feed {
+  const columns = capacity + width;
+  const mask = new Float32Array(lengths.length * width * columns);
+  lengths.forEach((length, row) => {
+    for (let t = 0; t < width; t++) {
+      const start = (row * width + t) * columns;
+      mask.fill(MASKED, start + length, start + capacity);
+      mask.fill(MASKED, start + capacity + t + 1, start + columns);
+    }
+  });
+  return { data: mask, dims: [lengths.length, 1, 1, width, columns] };
+}
+
+export function cacheFeeds({ kvHeads, headSize }: CacheShape, cache: KvCache): Record<string, Feed> {
+  const dims = [cache.lengths.length, kvHeads, cache.capacity, headSize];
+  const feeds: Record<string, Feed> = {};
+  cache.keys.forEach((data, layer) => {
+    feeds[`past_keys.${layer}`] = { data, dims };
+    feeds[`past_values.${layer}`] = { data: cache.values[layer]!, dims };
+  });
   return feeds;
 }

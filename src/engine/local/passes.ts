@@ -1,131 +1,145 @@
 /**
- * forward and forwardBackward of the local engine: packs datums into padded rows, runs the graph, adds gradients to
- * one flat buffer. Rows are padded on the right, where causal attention keeps padding from being seen.
+ * forward and forwardBackward of the local engine: packs datums into prefix trees, runs the graph, adds gradients to one
+ * flat buffer. Only tokens up to the last scored one are computed, and only scored ones meet the head.
  */
 import type { Datum } from "../../core/datum.ts";
 import type { Feed, Session } from "../../graph/index.ts";
+import { headsPerToken } from "../../model/decoder.ts";
 import { cachedRopeTables } from "../../model/rope-tables.ts";
+import type { Tensor } from "../../model/tensors.ts";
 import type { ForwardBackwardResult, Loss } from "../contract.ts";
+import { type Entries, placeEntries, scoredPositions } from "./entries.ts";
 import { lossMetrics } from "./loss-metrics.ts";
+import { buildPrefixTree } from "./prefix-tree.ts";
+import { planRuns } from "./runs.ts";
+import type { PassShape } from "./training-graph.ts";
+import { layoutFeeds, placeSegments } from "./tree-layout.ts";
 import { int64, type Weights } from "./weights.ts";
 
-/** Padded tokens per graph run: bounds memory. Arbitrary, not tuned. */
-const TOKENS_PER_RUN = 8192;
-/** Row lengths are rounded up to this, so that the runtime's memory pool sees few different shapes. */
-const LENGTH_STEP = 8;
+type Input = Pick<Datum, "tokens" | "targets"> & Partial<Datum>;
 
-type Input = Pick<Datum, "tokens" | "targets">;
-
-/** A run of at least this many tokens is closed when the next row would be padded by more than a quarter. */
-const TOKENS_WORTH_A_RUN = 1024;
-
-/** Indices of the datums of each run: longest first, so that rows of a run are alike. */
-export function planRuns(data: readonly Input[]): number[][] {
-  const order = data
-    .map((_, i) => i)
-    .sort((a, b) => data[b]!.tokens.length - data[a]!.tokens.length || a - b);
-  const runs: number[][] = [];
-  let width = 0;
-  for (const index of order) {
-    const length = data[index]!.tokens.length;
-    const run = runs.at(-1);
-    const size = (run?.length ?? 0) * width;
-    const wasteful = size >= TOKENS_WORTH_A_RUN && length < 0.75 * width;
-    if (run && !wasteful && size + width <= TOKENS_PER_RUN) {
-      run.push(index);
-    } else {
-      width = roundUp(length);
-      runs.push([index]);
-    }
-  }
-  return runs;
+/** What a pass computes with: the model, its weights as feeds, and a compiled graph for each shape. */
+export interface PassEngine {
+  weights: Weights;
+  feeds: Record<string, Feed>;
+  session(shape: PassShape): Promise<Session>;
+  /** Share common prefixes; off = every datum alone. Default true. */
+  sharePrefixes?: boolean;
+  /** Bytes of scores that may exist at once; default entries.ts. */
+  scoreBytes?: number;
 }
 
-const roundUp = (length: number) => Math.ceil(length / LENGTH_STEP) * LENGTH_STEP;
-
-/** One padded batch: where each datum's tokens lie in the flat [B·T] arrays. */
-interface Batch {
-  rows: number;
-  width: number;
-  indices: readonly number[];
-}
-
-/** ln p of every target. // one [T] per datum */
+/** ln p of every scored target (entries.ts), NaN elsewhere. // one [T] per datum */
 export async function runForward(
-  session: Session,
-  weights: Weights,
-  feeds: Record<string, Feed>,
+  engine: PassEngine,
   data: readonly Input[],
   temperature: number,
-): Promise<Float32Array[]> {
-  const logprobs: Float32Array[] = new Array(data.length);
-  for (const indices of planRuns(data)) {
-    const batch = toBatch(data, indices);
-    const result = await session.run({ ...feeds, ...batchFeeds(weights, data, batch, temperature) });
-    takeLogprobs(result.logprobs!.data as Float32Array, data, batch, logprobs);
+): Promise<{ logprobs: Float32Array[]; computedTokens: number }> {
+  const logprobs = unscored(data);
+  let computedTokens = 0;
+  for (const { shape, entries, tokens, feeds } of planPass(engine, data, { temperature, back: false })) {
+    const result = await (await engine.session(shape)).run({ ...engine.feeds, ...feeds });
+    entries.scatter(result.logprobs!.data as Float32Array, logprobs);
+    computedTokens += tokens;
   }
-  return logprobs;
+  return { logprobs, computedTokens };
 }
 
-/** Adds the gradient of the summed loss to `gradient` (laid out as the parameters). */
+/** Adds the gradient of the summed loss to `gradient`, laid out as the parameters. */
 export async function runForwardBackward(
-  session: Session,
-  weights: Weights,
-  feeds: Record<string, Feed>,
+  engine: PassEngine,
+  tensors: readonly Tensor[],
   data: readonly Datum[],
   loss: Loss,
   gradient: Float32Array,
-): Promise<ForwardBackwardResult> {
-  const logprobs: Float32Array[] = new Array(data.length);
-  let total = 0;
-  for (const indices of planRuns(data)) {
-    const batch = toBatch(data, indices);
-    const result = await session.run({
-      ...feeds,
-      ...batchFeeds(weights, data, batch, loss.temperature ?? 1),
-      ...lossFeeds(data, batch, loss),
-    });
+): Promise<ForwardBackwardResult & { computedTokens: number }> {
+  const logprobs = unscored(data);
+  let [total, computedTokens] = [0, 0];
+  const options = { temperature: loss.temperature, back: true };
+  for (const { shape, entries, tokens, feeds } of planPass(engine, data, options)) {
+    const session = await engine.session(shape);
+    const result = await session.run({ ...engine.feeds, ...feeds, ...lossFeeds(data, entries, loss) });
     total += Number(result.loss!.data[0]);
-    takeLogprobs(result.logprobs!.data as Float32Array, data, batch, logprobs);
-    for (const { name, offset, size } of weights.parameters) {
+    entries.scatter(result.logprobs!.data as Float32Array, logprobs);
+    for (const { name, offset, size } of tensors) {
       const d = result[`d:${name}`]!.data as Float32Array;
       for (let i = 0; i < size; i++) gradient[offset + i]! += d[i]!;
     }
+    computedTokens += tokens;
   }
-  return { logprobs, metrics: { "loss:sum": total, ...lossMetrics(data, logprobs, loss) } };
+  const metrics = { "loss:sum": total, ...lossMetrics(data, logprobs, loss) };
+  return { logprobs, metrics, computedTokens };
 }
 
-function toBatch(data: readonly Input[], indices: readonly number[]): Batch {
-  const longest = Math.max(...indices.map((i) => data[i]!.tokens.length));
-  return { rows: indices.length, width: roundUp(longest), indices };
+function unscored(data: readonly Input[]): Float32Array[] {
+  return data.map(({ tokens }) => new Float32Array(tokens.length).fill(Number.NaN));
 }
 
-function batchFeeds(
-  weights: Weights,
+/** One graph run. */
+export interface PlannedRun {
+  shape: PassShape;
+  entries: Entries;
+  /** Distinct tokens. */
+  tokens: number;
+  /** All but the weights and the loss's numbers. */
+  feeds: Record<string, Feed>;
+}
+
+/** The runs of a pass. Tokens after a datum's last scored one are left out, and datums without any. */
+export function* planPass(
+  { weights, sharePrefixes = true, scoreBytes }: Pick<PassEngine, "weights" | "sharePrefixes" | "scoreBytes">,
   data: readonly Input[],
-  batch: Batch,
-  temperature: number,
+  { temperature = 1, back }: { temperature?: number | undefined; back: boolean },
+): Generator<PlannedRun> {
+  const { config } = weights;
+  const scored = data.map(scoredPositions);
+  const needed = data.map(({ tokens }, i) => tokens.subarray(0, 1 + (scored[i]!.at(-1) ?? -1)));
+  for (const indices of planRuns(needed, sharePrefixes)) {
+    const sequences = indices.map((i) => needed[i]!);
+    const tree = buildPrefixTree(sequences, sharePrefixes ? undefined : 1);
+    const slots = placeSegments(tree);
+    const entries = placeEntries(data, indices, scored, tree, { vocabSize: config.vocabSize, scoreBytes });
+    const tokens = new Int32Array(slots.tokens);
+    tokens.set(tree.tokens);
+    const inverse = { data: Float32Array.of(1 / temperature), dims: [] };
+    const feeds = {
+      tokens: { data: int64(tokens), dims: [tokens.length] },
+      ...rotationFeeds(config, tree.positions, tokens.length),
+      ...layoutFeeds(slots, config, { back }),
+      ...entries.feeds(tokens.length),
+      inverse_temperature: inverse,
+      inverse_temperature_again: inverse,
+    };
+    const shape = { levels: slots.levels.length, chunks: entries.chunks };
+    yield { shape, entries, tokens: tree.tokens.length, feeds };
+  }
+}
+
+/** Query and key heads turn by their token's position, value heads not at all. */
+export function rotationFeeds(
+  config: Weights["config"],
+  positions: ArrayLike<number>,
+  count: number,
 ): Record<string, Feed> {
-  const { rows, width } = batch;
-  const tables = cachedRopeTables(weights.config, width);
-  const positions = new Int32Array(rows * width).map((_, i) => i % width);
+  let longest = 0;
+  for (let t = 0; t < positions.length; t++) longest = Math.max(longest, positions[t]!);
+  const tables = cachedRopeTables(config, longest + 1);
+  const perToken = headsPerToken(config);
+  const rotated = config.heads + config.kvHeads;
+  const rows = new Int32Array(count * perToken).fill(tables.dims[0] - 1);
+  for (let t = 0; t < count; t++) rows.fill(positions[t] ?? 0, t * perToken, t * perToken + rotated);
   return {
-    tokens: { data: int64(pack(data, batch, (datum) => datum.tokens)), dims: [rows, width] },
-    targets: { data: int64(pack(data, batch, (datum) => datum.targets)), dims: [rows * width] },
-    positions: { data: int64(positions), dims: [rows, width] },
-    mask: { data: causalMask(width), dims: [1, 1, width, width] },
+    positions: { data: int64(rows), dims: [rows.length, 1] },
     rope_cos: { data: tables.cos, dims: tables.dims },
     rope_sin: { data: tables.sin, dims: tables.dims },
-    inverse_temperature: { data: Float32Array.of(1 / temperature), dims: [] },
   };
 }
 
-function lossFeeds(data: readonly Datum[], batch: Batch, loss: Loss): Record<string, Feed> {
-  const dims = [batch.rows * batch.width];
-  const feed = (of: (datum: Datum) => Float32Array | undefined): Feed => ({
-    data: pack(data, batch, of),
-    dims,
-  });
+export function lossFeeds(data: readonly Datum[], entries: Entries, loss: Loss): Record<string, Feed> {
+  const feed = (of: (datum: Datum) => Float32Array | undefined): Feed => {
+    const numbers = entries.gather((i) => of(data[i]!));
+    return { data: numbers, dims: [numbers.length] };
+  };
   const feeds: Record<string, Feed> =
     loss.name === "cross_entropy"
       ? { weights: feed((datum) => datum.weights) }
@@ -140,37 +154,4 @@ function lossFeeds(data: readonly Datum[], batch: Batch, loss: Loss): Record<str
     feeds.reference_logprobs = feed((datum) => datum.referenceLogprobs);
   }
   return feeds;
-}
-
-/** Rows side by side, zero where a row has ended (token 0 there is never seen and never weighted). */
-function pack<D extends Input>(
-  data: readonly D[],
-  { rows, width, indices }: Batch,
-  of: (datum: D) => ArrayLike<number> | undefined,
-): Float32Array {
-  const packed = new Float32Array(rows * width);
-  indices.forEach((index, row) => {
-    const numbers = of(data[index]!);
-    if (numbers) packed.set(numbers, row * width);
-  });
-  return packed;
-}
-
-function takeLogprobs(flat: Float32Array, data: readonly Input[], batch: Batch, into: Float32Array[]): void {
-  batch.indices.forEach((index, row) => {
-    const start = row * batch.width;
-    into[index] = flat.slice(start, start + data[index]!.tokens.length);
-  });
-}
-
-const masks = new Map<number, Float32Array>();
-
-/** 0 on and below the diagonal, very negative above. // [T, T] */
-export function causalMask(width: number): Float32Array {
-  let mask = masks.get(width);
-  if (!mask) {
-    mask = new Float32Array(width * width).map((_, i) => (i % width > Math.floor(i / width) ? -1e30 : 0));
-    masks.set(width, mask);
-  }
-  return mask;
 }

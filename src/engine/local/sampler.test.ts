@@ -1,30 +1,46 @@
 /** The sampler against the trainer's plain full forward pass, and against itself in other company. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { createRng, uniform } from "../../core/rng.ts";
-import { createSession } from "../../graph/index.ts";
+import { createSession, type Session } from "../../graph/index.ts";
+import { fuseTensors } from "../../model/tensors.ts";
 import type { SampleRequest, SamplingParams } from "../contract.ts";
-import { runForward } from "./passes.ts";
-import { runSample, type Sampler } from "./sampler.ts";
-import { samplingGraph } from "./sampling-graph.ts";
+import { createKvStore } from "./kv-store.ts";
+import { forwardOf, releaseSessions } from "./passes.test.kit.ts";
+import type { Sampler } from "./prefill.ts";
+import { runSample } from "./sampler.ts";
+import { extendGraph, prefillGraph, SAMPLING_FUSED } from "./sampling-graph.ts";
 import { tinyWeights } from "./tiny.test.kit.ts";
-import { forwardGraph } from "./training-graph.ts";
 import { weightFeeds } from "./weights.ts";
 
 const weights = tinyWeights();
-const feeds = weightFeeds(weights);
 const { vocabSize, contextLength } = weights.config;
 const plain: SamplingParams = { maxTokens: 12, temperature: 1, topP: 1, topK: 0, stop: [] };
-let sampler: Sampler;
 
-beforeAll(async () => {
-  const prefill = await createSession(samplingGraph(weights.config, { cache: false }), { threads: 2 });
-  const decode = await createSession(samplingGraph(weights.config, { cache: true }), { threads: 2 });
-  sampler = { prefill, decode, weights, feeds };
-});
+const sessions = new Map<string, Promise<Session>>();
 afterAll(async () => {
-  await sampler.prefill.release();
-  await sampler.decode.release();
+  for (const session of sessions.values()) await (await session).release();
+  await releaseSessions();
 });
+
+/** A sampler that remembers nothing yet. */
+function createSampler(storeBytes?: number): Sampler {
+  const session = (key: string, build: () => ReturnType<typeof prefillGraph>) => {
+    const known = sessions.get(key) ?? createSession(build(), { threads: 2 });
+    sessions.set(key, known);
+    return known;
+  };
+  return {
+    weights,
+    feeds: weightFeeds(fuseTensors(weights.parameters, SAMPLING_FUSED), weights.flat),
+    store: createKvStore(storeBytes),
+    prefill: (levels) => session(`prefill ${levels}`, () => prefillGraph(weights.config, levels)),
+    extend: ({ scores }) => session(`extend ${scores}`, () => extendGraph(weights.config, { scores })),
+    computed: { prefillTokens: 0, decodedTokens: 0 },
+  };
+}
+
+const sample = (requests: readonly SampleRequest[], params: SamplingParams, sampler = createSampler()) =>
+  runSample(sampler, requests, params);
 
 /** Prompts of 1 to 20 tokens. */
 function raggedRequests(count: number): SampleRequest[] {
@@ -41,19 +57,17 @@ async function fullLogprobs(
   samples: { tokens: Int32Array }[],
   temperature: number,
 ) {
-  const session = await createSession(forwardGraph(weights.config), { threads: 2 });
   const data = requests.map(({ prompt }, i) => {
     const all = [...prompt, ...samples[i]!.tokens];
     return { tokens: Int32Array.from(all.slice(0, -1)), targets: Int32Array.from(all.slice(1)) };
   });
-  const logprobs = await runForward(session, weights, feeds, data, temperature);
-  await session.release();
+  const { logprobs } = await forwardOf(weights, data, temperature);
   return logprobs.map((row, i) => row.slice(requests[i]!.prompt.length - 1));
 }
 
 test.each([0.7, 1, 1.3])("log-probabilities at temperature %s equal the trainer's", async (temperature) => {
   const requests = raggedRequests(40);
-  const samples = await runSample(sampler, requests, { ...plain, temperature });
+  const samples = await sample(requests, { ...plain, temperature });
   const expected = await fullLogprobs(requests, samples, temperature);
   samples.forEach((sample, i) => {
     expect(sample.logprobs).toHaveLength(12);
@@ -65,10 +79,10 @@ test.each([0.7, 1, 1.3])("log-probabilities at temperature %s equal the trainer'
 
 test("a sample does not depend on its neighbours", async () => {
   const requests = raggedRequests(256);
-  const together = await runSample(sampler, requests, plain);
+  const together = await sample(requests, plain);
   let nearBoundary = 0;
   for (const i of [0, 17, 101, 255]) {
-    const [alone] = await runSample(sampler, [requests[i]!], plain);
+    const [alone] = await sample([requests[i]!], plain);
     for (let t = 0; t < plain.maxTokens; t++) {
       if (alone!.tokens[t] !== together[i]!.tokens[t]) {
         // Rounding may move a draw over a boundary that it lies next to; what follows is another text.
@@ -83,10 +97,9 @@ test("a sample does not depend on its neighbours", async () => {
 
 test("the same call gives the same bytes; another seed gives another sample", async () => {
   const requests = raggedRequests(8);
-  const first = await runSample(sampler, requests, plain);
-  expect(await runSample(sampler, requests, plain)).toEqual(first);
-  const other = await runSample(
-    sampler,
+  const first = await sample(requests, plain);
+  expect(await sample(requests, plain)).toEqual(first);
+  const other = await sample(
     requests.map((request) => ({ ...request, seed: request.seed + 1 })),
     plain,
   );
@@ -95,16 +108,16 @@ test("the same call gives the same bytes; another seed gives another sample", as
 
 test("greedy sampling, top-k 1 and a tiny top-p choose the likeliest token", async () => {
   const requests = raggedRequests(10);
-  const greedy = await runSample(sampler, requests, { ...plain, temperature: 0 });
-  const topK = await runSample(sampler, requests, { ...plain, topK: 1 });
-  const topP = await runSample(sampler, requests, { ...plain, topP: 1e-6 });
+  const greedy = await sample(requests, { ...plain, temperature: 0 });
+  const topK = await sample(requests, { ...plain, topK: 1 });
+  const topP = await sample(requests, { ...plain, topP: 1e-6 });
   expect(topK.map(({ tokens }) => tokens)).toEqual(greedy.map(({ tokens }) => tokens));
   expect(topP.map(({ tokens }) => tokens)).toEqual(greedy.map(({ tokens }) => tokens));
   for (const { logprobs } of [...greedy, ...topK]) logprobs.forEach((l) => void expect(Math.abs(l)).toBe(0));
 });
 
 test("rows end at their own stop token, which is part of the sample, or at the limit", async () => {
-  const samples = await runSample(sampler, raggedRequests(60), { ...plain, stop: [3, 4, 5, 6] });
+  const samples = await sample(raggedRequests(60), { ...plain, stop: [3, 4, 5, 6] });
   expect(new Set(samples.map(({ stopReason }) => stopReason))).toEqual(new Set(["stop", "length"]));
   for (const { tokens, stopReason } of samples) {
     const firstStop = tokens.findIndex((token) => token >= 3 && token <= 6);
@@ -115,21 +128,81 @@ test("rows end at their own stop token, which is part of the sample, or at the l
 
 test("rows that end early change nothing for the others", async () => {
   const requests = raggedRequests(60);
-  const all = await runSample(sampler, requests, plain);
-  const cut = await runSample(sampler, requests, { ...plain, stop: [3, 4, 5, 6] });
+  const all = await sample(requests, plain);
+  const cut = await sample(requests, { ...plain, stop: [3, 4, 5, 6] });
   cut.forEach(({ tokens }, i) => void expect(tokens).toEqual(all[i]!.tokens.slice(0, tokens.length)));
+});
+
+describe("what was computed before", () => {
+  const prefix = Array.from({ length: 15 }, (_, i) => 2 + (i % 20));
+  const group = (seeds: number[]) => seeds.map((seed) => ({ prompt: prefix, seed }));
+
+  test("a prefix that prompts share is computed once", async () => {
+    const sampler = createSampler();
+    await sample(group([1, 2, 3, 4, 5, 6, 7, 8]), plain, sampler);
+    // all but the last token, which is each row's first step of decoding
+    expect(sampler.computed).toEqual({ prefillTokens: 14, decodedTokens: 8 * 12 });
+  });
+
+  test("a retry continues its reflection's cache, to the same log-probabilities as from nothing", async () => {
+    const sampler = createSampler();
+    const stop = [3, 4, 5, 6];
+    const reflections = await sample(group([1, 2, 3, 4]), { ...plain, stop }, sampler);
+    const retries = reflections.flatMap(({ tokens }, i) =>
+      [0, 1].map((k) => ({ prompt: [...prefix, ...tokens, 7, 8, 9], seed: 10 * i + k })),
+    );
+    const { prefillTokens } = sampler.computed;
+    const continued = await sample(retries, plain, sampler);
+    // of each of the 4 prompts the reflection's last token and the new ones are new, but for the last of those
+    expect(sampler.computed.prefillTokens - prefillTokens).toBe(4 * 3);
+    const anew = await sample(retries, plain);
+    continued.forEach(({ tokens, logprobs }, i) => {
+      expect(tokens).toEqual(anew[i]!.tokens);
+      logprobs.forEach((l, t) => void expect(Math.abs(l - anew[i]!.logprobs[t]!)).toBeLessThan(2e-5));
+    });
+  });
+
+  test("the same prompts again need no prefill, and their samples' beginnings are known too", async () => {
+    const sampler = createSampler();
+    const [first] = await sample(group([1]), plain, sampler);
+    sampler.computed.prefillTokens = 0;
+    const again = await sample(group([1]), plain, sampler);
+    expect(sampler.computed.prefillTokens).toBe(0);
+    expect(again[0]!.tokens).toEqual(first!.tokens);
+  });
+
+  test("a store without room keeps nothing and changes nothing", async () => {
+    const sampler = createSampler(0);
+    const samples = await sample(group([1, 2]), plain, sampler);
+    expect(sampler.store.bytes).toBe(0);
+    expect(samples).toEqual(await sample(group([1, 2]), plain));
+  });
+});
+
+test("more requests than places: rows enter as others end, and each is what it is alone", async () => {
+  const requests = raggedRequests(400);
+  const stop = [3, 4, 5, 6];
+  const sampler = createSampler();
+  const all = await sample(requests, { ...plain, stop }, sampler);
+  for (const i of [0, 100, 300, 399]) {
+    const [alone] = await sample([requests[i]!], { ...plain, stop });
+    expect(all[i]!.tokens).toEqual(alone!.tokens);
+  }
+  // a row is computed along for a while after its end, but not as long as the longest row lasts
+  const needed = all.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  expect(sampler.computed.decodedTokens).toBeLessThan(1.3 * needed);
 });
 
 describe("the context", () => {
   const promptOf = (length: number) => [{ prompt: new Array<number>(length).fill(2), seed: 1 }];
 
   test("ends a sample that fills it", async () => {
-    const [sample] = await runSample(sampler, promptOf(contextLength - 3), plain);
-    expect([sample!.tokens.length, sample!.stopReason]).toEqual([3, "length"]);
+    const [full] = await sample(promptOf(contextLength - 3), plain);
+    expect([full!.tokens.length, full!.stopReason]).toEqual([3, "length"]);
   });
 
   test.each([0, contextLength])("refuses a prompt of %i tokens", async (length) => {
-    const attempt = runSample(sampler, promptOf(length), plain);
+    const attempt = sample(promptOf(length), plain);
     await expect(attempt).rejects.toThrow(/prompt 0: must have 1 to 63 tokens/);
   });
 });
@@ -138,7 +211,7 @@ test("tokens come in their softmax's proportions", async () => {
   const prompt = [5, 6, 7];
   const draws = 4096;
   const requests = Array.from({ length: draws }, (_, i) => ({ prompt, seed: i }));
-  const samples = await runSample(sampler, requests, { ...plain, maxTokens: 1 });
+  const samples = await sample(requests, { ...plain, maxTokens: 1 });
   const counts = new Map<number, { count: number; logprob: number }>();
   for (const { tokens, logprobs } of samples) {
     const entry = counts.get(tokens[0]!) ?? { count: 0, logprob: logprobs[0]! };

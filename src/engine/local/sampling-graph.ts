@@ -1,35 +1,49 @@
 /**
- * The graph of one sampling pass: new tokens (a whole prompt or one token a row) against the cache, giving the scores
- * of each row's last token and the new cache entries. Large state goes in, only new rows come out (docs/decisions).
+ * The graphs of sampling. Large state goes in, only what is new comes out (docs/decisions/0004): for each layer the
+ * heads of the new tokens, of which the cache keeps keys and values.
  */
-import { createGraph, type Graph, gather } from "../../graph/index.ts";
-import type { Cache } from "../../model/cached-attention.ts";
+import { createGraph, type Graph, linear } from "../../graph/index.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import { decoderHidden, decoderInputs, lmHead } from "../../model/decoder.ts";
+import { decoderHidden, decoderInputs, headWeight } from "../../model/decoder.ts";
+import type { Fused } from "../../model/tensors.ts";
+import { cachedAttention, treeAttention, treeLayoutInputs } from "../../model/tree-attention.ts";
+
+/** With few tokens a run, fewer and larger products pay. */
+export const SAMPLING_FUSED: readonly Fused[] = ["qkv_proj", "gate_up_proj"];
 
 /**
- * Inputs: decoderInputs (mask [B, 1, T, S+T], or [1, 1, T, T] for a prefill), `last` int64 [B] = flat index of each
- * row's last token, and with a cache `past_keys.i`, `past_values.i` [B, K, S, D].
- * Outputs: `logits` [B, V], `keys.i`, `values.i` [B, K, T, D].
+ * The tokens of a prefix tree from nothing: inputs decoderInputs and treeLayoutInputs, output `heads.i` [N·(H+2K), D]
+ * per layer. Nothing is computed after the last layer's heads.
  */
-export function samplingGraph(config: ModelConfig, options: { cache: boolean }): Graph {
+export function prefillGraph(config: ModelConfig, levels: number): Graph {
   const graph = createGraph();
-  const inputs = decoderInputs(graph, config, options.cache ? ["B", 1, "T", "M"] : [1, 1, "T", "T"]);
-  const last = graph.input("last", "int64", ["B"]);
-  const past = options.cache
-    ? Array.from(
-        { length: config.layers },
-        (_, i): Cache => ({
-          keys: graph.input(`past_keys.${i}`, graph.float, ["B", config.kvHeads, "S", config.headSize]),
-          values: graph.input(`past_values.${i}`, graph.float, ["B", config.kvHeads, "S", config.headSize]),
-        }),
-      )
-    : undefined;
-  const { hidden, caches } = decoderHidden(graph, config, inputs, past);
-  graph.output("logits", lmHead(graph, config, inputs, gather(graph, hidden, last)));
-  caches.forEach((cache, i) => {
-    graph.output(`keys.${i}`, cache.keys);
-    graph.output(`values.${i}`, cache.values);
+  const inputs = decoderInputs(graph, config, SAMPLING_FUSED);
+  const layout = treeLayoutInputs(graph, { ...config, levels, back: false });
+  decoderHidden(graph, config, inputs, (layer, heads) => {
+    graph.output(`heads.${layer}`, heads);
+    return layer < config.layers - 1 ? treeAttention(graph, heads, layout) : undefined;
   });
+  return graph;
+}
+
+/**
+ * New tokens over a cache, as many for each of B rows: inputs decoderInputs, treeLayoutInputs of one level with the
+ * past, and `past_keys.i`, `past_values.i` [B, K, S, D]. Output `heads.i` as above, and with `scores` the `logits` [N, V].
+ */
+export function extendGraph(config: ModelConfig, { scores }: { scores: boolean }): Graph {
+  const graph = createGraph();
+  const inputs = decoderInputs(graph, config, SAMPLING_FUSED);
+  const layout = treeLayoutInputs(graph, { ...config, levels: 1, back: false, past: "S" });
+  const past = (part: string, layer: number) =>
+    graph.input(`past_${part}.${layer}`, graph.float, ["B", config.kvHeads, "S", config.headSize]);
+  const hidden = decoderHidden(graph, config, inputs, (layer, heads) => {
+    graph.output(`heads.${layer}`, heads);
+    if (!scores && layer === config.layers - 1) return undefined;
+    return cachedAttention(graph, heads, layout, {
+      keys: past("keys", layer),
+      values: past("values", layer),
+    });
+  });
+  if (hidden) graph.output("logits", linear(graph, hidden, headWeight(config, inputs)));
   return graph;
 }

@@ -28,8 +28,9 @@ const arms: Arm[] = [
 /** Loss and d loss / d logits over given logits, in float64. `sampled` and `reference` are log-probabilities. */
 async function lossOf({ name, kl }: Arm, sampled: number[], reference: number[]) {
   const graph = createGraph("float64");
-  const x = graph.input("logits", "float64", ["B*T", VOCAB]);
-  const logprobs = tokenLogprob(graph, x, graph.input("targets", "int64", ["B*T"]));
+  const x = graph.input("logits", "float64", ["E", VOCAB]);
+  const ids = (name: string) => graph.input(name, "int64", ["E"]);
+  const logprobs = tokenLogprob(graph, x, ids("rows"), ids("targets"));
   graph.output("logprobs", logprobs);
   let total = policyLoss(graph, name, logprobs);
   if (kl) total = add(graph, total, klLoss(graph, kl, logprobs));
@@ -49,6 +50,7 @@ async function lossOf({ name, kl }: Arm, sampled: number[], reference: number[])
     const feed = (values: readonly number[], dims: number[]) => ({ data: Float64Array.from(values), dims });
     const result = await session.run({
       logits: feed(numbers, [ROWS, VOCAB]),
+      rows: { data: BigInt64Array.from(TARGETS, (_, i) => BigInt(i)), dims: [ROWS] },
       targets: { data: BigInt64Array.from(TARGETS, BigInt), dims: [ROWS] },
       ...Object.fromEntries(Object.entries(perToken).map(([key, values]) => [key, feed(values, [ROWS])])),
       ...(name === "ppo" ? { clip_low: feed([0.8], []), clip_high: feed([1.2], []) } : {}),

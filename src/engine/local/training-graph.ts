@@ -6,6 +6,7 @@ import {
   add,
   createGraph,
   exp,
+  type FloatType,
   type Graph,
   gradients,
   max,
@@ -16,56 +17,66 @@ import {
   stopGradient,
   sub,
   sum,
-  tokenLogprob,
   type Value,
 } from "../../graph/index.ts";
-import type { FloatType } from "../../graph/value.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import { decoderHidden, decoderInputs, lmHead } from "../../model/decoder.ts";
+import { decoderHidden, decoderInputs, headWeight } from "../../model/decoder.ts";
+import { entryLogprobs, headInputs } from "../../model/head.ts";
+import type { Fused } from "../../model/tensors.ts";
+import { treeAttention, treeLayoutInputs } from "../../model/tree-attention.ts";
 import type { KlEstimator, Loss } from "../contract.ts";
 
-/** All per-token numbers are flat over the batch. // [B·T] */
-const TOKENS = ["B*T"];
+/** What shapes a graph: it is compiled once for each. */
+export interface PassShape {
+  /** Levels of the prefix tree. */
+  levels: number;
+  /** Chunks of scored tokens. */
+  chunks: number;
+}
 
-/** Inputs: decoderInputs, `targets`, `inverse_temperature`. Output: `logprobs` [B·T]. */
-export function forwardGraph(config: ModelConfig, float: FloatType = "float32"): Graph {
+/** Inputs: decoderInputs, treeLayoutInputs, headInputs. Output: `logprobs` [chunks · E]. */
+export function forwardGraph(config: ModelConfig, shape: PassShape, float: FloatType = "float32"): Graph {
   const graph = createGraph(float);
-  targetLogprobs(graph, config);
+  targetLogprobs(graph, config, shape, false);
   return graph;
 }
 
 /**
- * Adds to forwardGraph's the loss's inputs (below) and as outputs `loss` and `d:<name>` for every parameter.
+ * Adds to forwardGraph's the loss's inputs (below) and as outputs `loss` and `d:<name>` for every tensor.
  * Only the loss's name and KL estimator shape the graph; bounds and temperature are inputs.
  */
 export function trainingGraph(
   config: ModelConfig,
+  shape: PassShape,
   loss: { name: Loss["name"]; kl?: KlEstimator | undefined },
   float: FloatType = "float32",
 ): Graph {
   const graph = createGraph(float);
-  const { logprobs, parameters } = targetLogprobs(graph, config);
+  const { logprobs, tensors } = targetLogprobs(graph, config, shape, true);
   let total = policyLoss(graph, loss.name, logprobs);
   if (loss.kl) total = add(graph, total, klLoss(graph, loss.kl, logprobs));
   graph.output("loss", total);
-  const names = [...parameters.keys()];
-  gradients(graph, total, [...parameters.values()]).forEach((d, i) => void graph.output(`d:${names[i]}`, d));
+  const names = [...tensors.keys()];
+  gradients(graph, total, [...tensors.values()]).forEach((d, i) => void graph.output(`d:${names[i]}`, d));
   return graph;
 }
 
-function targetLogprobs(graph: Graph, config: ModelConfig) {
-  const inputs = decoderInputs(graph, config, [1, 1, "T", "T"]);
-  const targets = graph.input("targets", "int64", TOKENS);
-  const inverseTemperature = graph.input("inverse_temperature", graph.float, []);
-  const logits = lmHead(graph, config, inputs, decoderHidden(graph, config, inputs).hidden);
-  const logprobs = tokenLogprob(graph, mul(graph, logits, inverseTemperature), targets);
+/** Query, key and value projections are one product; gate and up stay two, since cutting their product apart costs more. */
+export const TRAINING_FUSED: readonly Fused[] = ["qkv_proj"];
+
+function targetLogprobs(graph: Graph, config: ModelConfig, { levels, chunks }: PassShape, back: boolean) {
+  const inputs = decoderInputs(graph, config, TRAINING_FUSED);
+  const layout = treeLayoutInputs(graph, { ...config, levels, back });
+  const head = headInputs(graph, chunks);
+  const hidden = decoderHidden(graph, config, inputs, (_, heads) => treeAttention(graph, heads, layout));
+  const logprobs = entryLogprobs(graph, hidden!, headWeight(config, inputs), head);
   graph.output("logprobs", logprobs);
-  return { logprobs, parameters: inputs.parameters };
+  return { logprobs, tensors: inputs.tensors };
 }
 
 /** The summed loss of per-token log-probabilities; its inputs are named after the loss's formula (contract.ts). */
 export function policyLoss(graph: Graph, name: Loss["name"], logprobs: Value): Value {
-  const input = (key: string, shape: readonly string[] = TOKENS) => graph.input(key, graph.float, shape);
+  const input = (key: string, shape = logprobs.shape) => graph.input(key, graph.float, shape);
   if (name === "cross_entropy") return neg(graph, sum(graph, mul(graph, logprobs, input("weights"))));
   const ratio = exp(graph, sub(graph, logprobs, input("sampled_logprobs")));
   const advantages = input("advantages");
@@ -81,7 +92,7 @@ export function policyLoss(graph: Graph, name: Loss["name"], logprobs: Value): V
  * k2 = δ²/2; k3 = e^δ − δ − 1.
  */
 export function klLoss(graph: Graph, estimator: KlEstimator, logprobs: Value): Value {
-  const input = (key: string) => graph.input(key, graph.float, TOKENS);
+  const input = (key: string) => graph.input(key, graph.float, logprobs.shape);
   const weights = input("kl_weights");
   // 1 where kl_weights is not 0: without it e^δ of an untrained token could be ∞, and ∞·0 is not 0.
   const delta = mul(graph, sub(graph, input("reference_logprobs"), logprobs), input("kl_mask"));

@@ -1,16 +1,14 @@
 /** The model in memory: one flat buffer of parameters with a zero-copy view per tensor, ready to be fed to graphs. */
 import type { Feed } from "../../graph/index.ts";
 import type { Model } from "../../model/folder.ts";
+import type { Tensor } from "../../model/tensors.ts";
 
 export type Weights = Model;
 
 /** Feeds that alias `flat`: an optimiser step in place is seen by the next run. */
-export function weightFeeds({
-  parameters,
-  flat,
-}: Pick<Weights, "parameters" | "flat">): Record<string, Feed> {
+export function weightFeeds(tensors: readonly Tensor[], flat: Float32Array): Record<string, Feed> {
   return Object.fromEntries(
-    parameters.map(({ name, shape, offset, size }) => [
+    tensors.map(({ name, shape, offset, size }) => [
       name,
       { data: flat.subarray(offset, offset + size), dims: shape },
     ]),

@@ -1,0 +1,188 @@
+/**
+ * Keys and values of prompts, before anything is sampled. What is kept from earlier samples is not computed again, and
+ * of what is new each distinct prefix is computed once.
+ */
+import type { Feed, Session } from "../../graph/index.ts";
+import { assembleCache, cacheFeeds, extendMask, type Heads, type KvCache, keepTokens } from "./kv-cache.ts";
+import type { KvNode, KvStore } from "./kv-store.ts";
+import { rotationFeeds } from "./passes.ts";
+import { buildPrefixTree } from "./prefix-tree.ts";
+import { planRuns } from "./runs.ts";
+import { indexFeeds, layoutFeeds, placeRows, placeSegments } from "./tree-layout.ts";
+import { int64, type Weights } from "./weights.ts";
+
+/** Padded tokens of one pass over kept sequences. Arbitrary, not tuned. */
+const TOKENS_PER_PASS = 8192;
+
+export interface Sampler {
+  weights: Weights;
+  feeds: Record<string, Feed>;
+  store: KvStore;
+  /** prefillGraph for trees of so many levels. */
+  prefill(levels: number): Promise<Session>;
+  extend(options: { scores: boolean }): Promise<Session>;
+  /** Counts what was computed, for tests and benchmarks. */
+  computed: { prefillTokens: number; decodedTokens: number };
+}
+
+/** A prompt whose beginning is kept. */
+interface Continuation {
+  node: KvNode;
+  rest: Int32Array;
+}
+
+/** For each prompt the kept sequence of all its tokens but the last, which the first step of decoding computes. */
+export async function prefillPrompts(
+  sampler: Sampler,
+  prompts: readonly (readonly number[])[],
+): Promise<(KvNode | undefined)[]> {
+  const distinct = new Map<string, Int32Array>();
+  const keys = prompts.map((prompt) => prompt.slice(0, -1).join());
+  prompts.forEach((prompt, i) => void distinct.set(keys[i]!, Int32Array.from(prompt.slice(0, -1))));
+  const nodes = new Map<string, KvNode | undefined>();
+  const fresh: [key: string, tokens: Int32Array][] = [];
+  const continued: [key: string, continuation: Continuation][] = [];
+  for (const [key, tokens] of distinct) {
+    const node = sampler.store.find(tokens, tokens.length);
+    if (node?.length === tokens.length || tokens.length === 0) nodes.set(key, node);
+    else if (node) continued.push([key, { node, rest: tokens.subarray(node.length) }]);
+    else fresh.push([key, tokens]);
+  }
+  const freshNodes = await prefillFresh(
+    sampler,
+    fresh.map(([, tokens]) => tokens),
+  );
+  fresh.forEach(([key], i) => void nodes.set(key, freshNodes[i]!));
+  const continuedNodes = await prefillContinued(
+    sampler,
+    continued.map(([, continuation]) => continuation),
+  );
+  continued.forEach(([key], i) => void nodes.set(key, continuedNodes[i]!));
+  return keys.map((key) => nodes.get(key));
+}
+
+/** Sequences of which nothing is kept, as prefix trees. */
+async function prefillFresh(sampler: Sampler, sequences: readonly Int32Array[]): Promise<KvNode[]> {
+  const { weights, store } = sampler;
+  const nodes: KvNode[] = new Array(sequences.length);
+  for (const indices of planRuns(sequences, true)) {
+    const tree = buildPrefixTree(indices.map((i) => sequences[i]!));
+    const slots = placeSegments(tree);
+    const tokens = new Int32Array(slots.tokens);
+    tokens.set(tree.tokens);
+    const session = await sampler.prefill(slots.levels.length);
+    const outputs = headsOf(
+      weights,
+      await session.run({
+        ...sampler.feeds,
+        tokens: { data: int64(tokens), dims: [tokens.length] },
+        ...rotationFeeds(weights.config, tree.positions, tokens.length),
+        ...layoutFeeds(slots, weights.config, { back: false }),
+      }),
+    );
+    sampler.computed.prefillTokens += tree.tokens.length;
+    const segments: KvNode[] = [];
+    const keep = (parent: number, start: number, length: number) =>
+      store.add({
+        parent: segments[parent],
+        tokens: tree.tokens.slice(start, start + length),
+        ...keepTokens(weights.config, outputs, range(start, length)),
+      });
+    for (const { parent, start, length } of tree.segments) segments.push(keep(parent, start, length));
+    const segmentAt = new Int32Array(tree.tokens.length);
+    tree.segments.forEach(({ start, length }, s) => void segmentAt.fill(s, start, start + length));
+    indices.forEach((index, i) => {
+      const last = tree.places[i]!.at(-1)!;
+      const s = segmentAt[last]!;
+      const { parent, start, length } = tree.segments[s]!;
+      // a sequence that is the beginning of another may end inside a segment
+      nodes[index] = last === start + length - 1 ? segments[s]! : keep(parent, start, last + 1 - start);
+    });
+  }
+  return nodes;
+}
+
+/** New tokens after kept sequences, rows of like length together. */
+async function prefillContinued(sampler: Sampler, items: readonly Continuation[]): Promise<KvNode[]> {
+  const { config } = sampler.weights;
+  const nodes: KvNode[] = new Array(items.length);
+  const order = [...items.keys()].sort((a, b) => items[b]!.rest.length - items[a]!.rest.length || a - b);
+  for (let start = 0; start < order.length; ) {
+    const width = items[order[start]!]!.rest.length;
+    const part = order.slice(start, start + Math.max(1, Math.floor(TOKENS_PER_PASS / width)));
+    start += part.length;
+    const longest = Math.max(...part.map((i) => items[i]!.node.length));
+    const cache = assembleCache(
+      config,
+      part.map((i) => ({ node: items[i]!.node })),
+      longest,
+    );
+    const columns = Array.from({ length: width }, (_, t) => part.map((i) => items[i]!.rest[t] ?? 0));
+    const { heads } = await extendBatch(sampler, cache, columns, { scores: false });
+    part.forEach((i, row) => {
+      const { node, rest } = items[i]!;
+      const kept = keepTokens(config, heads, range(row * width, rest.length));
+      nodes[i] = sampler.store.add({ parent: node, tokens: rest.slice(), ...kept });
+    });
+  }
+  return nodes;
+}
+
+/**
+ * A pass of new tokens over a cache: `columns[t][row]`, the same number for every row.
+ * Returns each layer's heads of token row · T + t, and the scores of every token if asked for. // [B·T, V]
+ */
+export async function extendBatch(
+  sampler: Sampler,
+  cache: KvCache,
+  columns: readonly (readonly number[])[],
+  options: { scores: boolean },
+): Promise<{ heads: Heads[]; scores: Float32Array | undefined }> {
+  const { weights } = sampler;
+  const [rows, width] = [cache.lengths.length, columns.length];
+  const count = rows * width;
+  const tokens = new Int32Array(count);
+  const positions = new Int32Array(count);
+  for (let row = 0; row < rows; row++) {
+    for (let t = 0; t < width; t++) {
+      tokens[row * width + t] = columns[t]![row]!;
+      positions[row * width + t] = Math.min(cache.lengths[row]! + t, weights.config.contextLength - 1);
+    }
+  }
+  const session = await sampler.extend(options);
+  const result = await session.run({
+    ...sampler.feeds,
+    tokens: { data: int64(tokens), dims: [count] },
+    ...rotationFeeds(weights.config, positions, count),
+    ...rowFeeds(weights, rows, width),
+    ...cacheFeeds(weights.config, cache),
+    "mask.0": extendMask(cache, width),
+  });
+  if (options.scores) sampler.computed.decodedTokens += count;
+  else sampler.computed.prefillTokens += count;
+  return { heads: headsOf(weights, result), scores: result.logits?.data as Float32Array | undefined };
+}
+
+const rowFeedsCache = new WeakMap<Weights, Map<string, Record<string, Feed>>>();
+
+/** The same for every pass of as many rows and tokens. */
+function rowFeeds(weights: Weights, rows: number, width: number): Record<string, Feed> {
+  const cached = rowFeedsCache.get(weights) ?? new Map<string, Record<string, Feed>>();
+  rowFeedsCache.set(weights, cached);
+  const key = `${rows} ${width}`;
+  let feeds = cached.get(key);
+  if (!feeds) {
+    feeds = indexFeeds(placeRows(rows, width), weights.config, { back: false });
+    if (width === 1) cached.set(key, feeds);
+  }
+  return feeds;
+}
+
+function headsOf({ config }: Weights, result: Record<string, { data: unknown }>): Heads[] {
+  return Array.from({ length: config.layers }, (_, layer) => ({
+    data: result[`heads.${layer}`]!.data as Float32Array,
+    heads: config.heads,
+  }));
+}
+
+const range = (start: number, length: number) => Array.from({ length }, (_, i) => start + i);
