@@ -14,6 +14,7 @@ import { registerEval } from "./eval.ts";
 import { normalizeFlags } from "./flags.ts";
 import { INTERRUPTED } from "./interrupt.ts";
 import { registerSample } from "./sample.ts";
+import { registerSwap } from "./swap.ts";
 import { registerTrain } from "./train.ts";
 
 /** As in sysexits.h: an error inside the software. */
@@ -50,6 +51,7 @@ export function createProgram(context: CliContext): Command {
     registerTrain,
     registerEval,
     registerSample,
+    registerSwap,
     registerBench,
   ]) {
     register(program, context);

@@ -34,4 +34,11 @@ export {
   type Ratio,
   type SeedBootstrapOptions,
 } from "./statistics.ts";
-export { type SwapOptions, swapReflections } from "./swap.ts";
+export {
+  type CrossedOutcomes,
+  renderSwap,
+  type SwapCell,
+  type SwapOptions,
+  swapCells,
+  swapReflections,
+} from "./swap.ts";

@@ -46,6 +46,11 @@ export function rateOf(ratio: Ratio): number {
   );
 }
 
+/** Share of scored retries that solved their failure. */
+export function rescueOf(outcomes: readonly Outcome[]): Ratio {
+  return solvedOf(outcomes, (outcome) => outcome);
+}
+
 function metricOf(measure: Measure): MetricName {
   return `eval/${measure}`;
 }

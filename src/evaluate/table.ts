@@ -43,13 +43,21 @@ export function formatPercent(value: number): string {
   return Number.isFinite(value) ? `${decimal(100 * value)} %` : "–";
 }
 
+/** A gain in points with its interval: "+12.3 [+9.0, +15.1]". */
+export function formatInterval({ estimate, low, high }: Interval): string {
+  return `${signed(100 * estimate)} ${formatBounds(low, high, 100)}`;
+}
+
+function formatBounds(low: number, high: number, scale: number): string {
+  const isKnown = Number.isFinite(low) && Number.isFinite(high);
+  return isKnown ? `[${signed(scale * low)}, ${signed(scale * high)}]` : "–";
+}
+
 function cellsOf({ name, start, trained, gain, unit = "percent" }: TableRow): string[] {
   const scale = unit === "percent" ? 100 : 1;
   const level = unit === "percent" ? formatPercent : formatNumber;
   const { estimate, low, high } = gain;
-  const bounds = Number.isFinite(low) && Number.isFinite(high);
-  const interval = bounds ? `[${signed(scale * low)}, ${signed(scale * high)}]` : "–";
-  return [name, level(start), level(trained), signed(scale * estimate), interval];
+  return [name, level(start), level(trained), signed(scale * estimate), formatBounds(low, high, scale)];
 }
 
 function formatNumber(value: number): string {

@@ -23,6 +23,8 @@ export interface RunFolder {
   readonly testTrained: string;
   /** Both compared: rates, gains, intervals. */
   readonly results: string;
+  /** The reflector × retrier swap, once somebody asked for it. */
+  readonly swap: string;
   /** The results as two tables for people. */
   readonly report: string;
   /** The trained model as a Hugging Face folder. */
@@ -48,6 +50,7 @@ const FILES = {
   testStart: "test-start.json",
   testTrained: "test-trained.json",
   results: "results.json",
+  swap: "swap.json",
   report: "report.md",
   model: "model",
   latest: "latest",

@@ -96,10 +96,14 @@ export function argvFrom(command: string, flags: Flags): string[] {
 }
 
 /** Runs one command in this process. */
-export async function run(command: string, flags: Flags, { stopAt }: RunOptions = {}): Promise<Ran> {
+export function run(command: string, flags: Flags, options: RunOptions = {}): Promise<Ran> {
+  return runArgv(argvFrom(command, flags), options);
+}
+
+export async function runArgv(argv: readonly string[], { stopAt }: RunOptions = {}): Promise<Ran> {
   const controller = new AbortController();
   let [out, err] = ["", ""];
-  const code = await runCli(argvFrom(command, flags), {
+  const code = await runCli(argv, {
     presets: { mini: presetConfig("mini"), paper: presetConfig("paper") },
     signal: controller.signal,
     stdout: { write: (text) => (out += text) },
