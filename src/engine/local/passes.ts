@@ -10,10 +10,9 @@ import type { Tensor } from "../../model/tensors.ts";
 import type { ForwardBackwardResult, Loss } from "../contract.ts";
 import { type Entries, placeEntries, scoredPositions } from "./entries.ts";
 import { lossMetrics } from "./loss-metrics.ts";
-import { buildPrefixTree } from "./prefix-tree.ts";
-import { planRuns } from "./runs.ts";
+import { treeRuns } from "./runs.ts";
 import type { PassShape } from "./training-graph.ts";
-import { layoutFeeds, placeSegments } from "./tree-layout.ts";
+import { layoutFeeds } from "./tree-layout.ts";
 import { int64, type Weights } from "./weights.ts";
 
 type Input = Pick<Datum, "tokens" | "targets"> & Partial<Datum>;
@@ -94,10 +93,7 @@ export function* planPass(
   const { config } = weights;
   const scored = data.map(scoredPositions);
   const needed = data.map(({ tokens }, i) => tokens.subarray(0, 1 + (scored[i]!.at(-1) ?? -1)));
-  for (const indices of planRuns(needed, sharePrefixes)) {
-    const sequences = indices.map((i) => needed[i]!);
-    const tree = buildPrefixTree(sequences, sharePrefixes ? undefined : 1);
-    const slots = placeSegments(tree);
+  for (const { indices, tree, slots } of treeRuns(needed, sharePrefixes)) {
     const entries = placeEntries(data, indices, scored, tree, { vocabSize: config.vocabSize, scoreBytes });
     const tokens = new Int32Array(slots.tokens);
     tokens.set(tree.tokens);

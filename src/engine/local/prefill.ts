@@ -6,9 +6,8 @@ import type { Feed, Session } from "../../graph/index.ts";
 import { assembleCache, cacheFeeds, extendMask, type Heads, type KvCache, keepTokens } from "./kv-cache.ts";
 import type { KvNode, KvStore } from "./kv-store.ts";
 import { rotationFeeds } from "./passes.ts";
-import { buildPrefixTree } from "./prefix-tree.ts";
-import { planRuns } from "./runs.ts";
-import { indexFeeds, layoutFeeds, placeRows, placeSegments } from "./tree-layout.ts";
+import { treeRuns } from "./runs.ts";
+import { indexFeeds, layoutFeeds, placeRows } from "./tree-layout.ts";
 import { int64, type Weights } from "./weights.ts";
 
 /** Padded tokens of one pass over kept sequences. Arbitrary, not tuned. */
@@ -65,9 +64,7 @@ export async function prefillPrompts(
 async function prefillFresh(sampler: Sampler, sequences: readonly Int32Array[]): Promise<KvNode[]> {
   const { weights, store } = sampler;
   const nodes: KvNode[] = new Array(sequences.length);
-  for (const indices of planRuns(sequences, true)) {
-    const tree = buildPrefixTree(indices.map((i) => sequences[i]!));
-    const slots = placeSegments(tree);
+  for (const { indices, tree, slots } of treeRuns(sequences)) {
     const tokens = new Int32Array(slots.tokens);
     tokens.set(tree.tokens);
     const session = await sampler.prefill(slots.levels.length);

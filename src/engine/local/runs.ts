@@ -1,14 +1,62 @@
 /**
- * Which datums share a graph run: those that share a prefix together, then like with like, up to a budget of distinct
- * tokens that bounds memory.
+ * Which sequences share a graph run: those that share a prefix together, then like with like, up to a budget of distinct
+ * tokens and of slots that bounds memory.
  */
-import { buildPrefixTree, commonLength, sortLexically } from "./prefix-tree.ts";
+import { buildPrefixTree, commonLength, type PrefixTree, sortLexically } from "./prefix-tree.ts";
+import { placeSegments, type TreeSlots } from "./tree-layout.ts";
 
 /** Distinct tokens per run. Arbitrary, not tuned. */
 const TOKENS_PER_RUN = 8192;
 
 /** A run of at least this many tokens is closed when the next datum's beginning is shorter by more than a quarter. */
 const TOKENS_WORTH_A_RUN = 1024;
+
+/** A tree whose shape wastes more slots than this is taken apart: attention computes them all. Arbitrary. */
+const SLOTS_PER_TOKEN = 4;
+const SPARE_SLOTS = 4096;
+
+export interface TreeRun {
+  indices: readonly number[];
+  tree: PrefixTree;
+  slots: TreeSlots;
+}
+
+/** The runs of some sequences as trees. Empty sequences are in none. */
+export function* treeRuns(sequences: readonly Int32Array[], sharePrefixes = true): Generator<TreeRun> {
+  for (const indices of planRuns(sequences, sharePrefixes)) {
+    yield* compactTrees(sequences, indices, sharePrefixes ? undefined : 1);
+  }
+}
+
+function* compactTrees(
+  sequences: readonly Int32Array[],
+  indices: readonly number[],
+  levels: number | undefined,
+): Generator<TreeRun> {
+  const tree = buildPrefixTree(
+    indices.map((i) => sequences[i]!),
+    levels,
+  );
+  const slots = placeSegments(tree);
+  const used = slots.levels.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  if (indices.length === 1 || used <= SLOTS_PER_TOKEN * tree.tokens.length + SPARE_SLOTS) {
+    yield { indices, tree, slots };
+    return;
+  }
+  // Without sharing lengths differ too much, with it branchings do: like sequences stay together.
+  const sorted =
+    slots.levels.length === 1
+      ? [...indices].sort((i, j) => sequences[i]!.length - sequences[j]!.length || i - j)
+      : sortLexically(indices.map((i) => sequences[i]!)).map((i) => indices[i]!);
+  const half = sorted.length >> 1;
+  for (const part of [sorted.slice(0, half), sorted.slice(half)]) {
+    yield* compactTrees(
+      sequences,
+      part.sort((a, b) => a - b),
+      levels,
+    );
+  }
+}
 
 /** Datums that share their beginning, and what a run needs to know of them. */
 interface Family {
