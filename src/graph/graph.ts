@@ -41,6 +41,8 @@ export interface Graph {
   readonly outputs: readonly Value[];
   readonly constants: readonly { value: Value; data: TensorData }[];
   readonly tape: TapeEntry[];
+  /** Values that go by their output's name: no copy is needed to give them one. */
+  readonly outputNames: ReadonlyMap<string, string>;
   input(name: string, dtype: DType, shape: Shape): Value;
   /** Declares a value as an output under a name of its own. */
   output(name: string, value: Value): Value;
@@ -71,6 +73,7 @@ export function createGraph(float: FloatType = "float32"): Graph {
   const constantCache = new Map<string, Value>();
   const dimCache = new Map<string, Value>();
   const tape: TapeEntry[] = [];
+  const outputNames = new Map<string, string>();
   let counter = 0;
 
   const graph: Graph = {
@@ -80,6 +83,7 @@ export function createGraph(float: FloatType = "float32"): Graph {
     outputs,
     constants,
     tape,
+    outputNames,
     input(name, dtype, shape) {
       if (inputs.some((value) => value.name === name)) {
         throw new MulliganError("graph", `input: the name must be new, got "${name}" twice`);
@@ -89,7 +93,11 @@ export function createGraph(float: FloatType = "float32"): Graph {
       return value;
     },
     output(name, value) {
-      nodes.push({ op: "Identity", domain: "", inputs: [value.name], outputs: [name], attributes: {} });
+      if (!outputNames.has(value.name) && nodes.some((node) => node.outputs.includes(value.name))) {
+        outputNames.set(value.name, name);
+      } else {
+        nodes.push({ op: "Identity", domain: "", inputs: [value.name], outputs: [name], attributes: {} });
+      }
       const output = { ...value, name };
       outputs.push(output);
       return output;

@@ -46,16 +46,16 @@ function writeOpset(writer: BinaryWriter, domain: string, version: number): void
 }
 
 function writeGraph(writer: BinaryWriter, graph: Graph): void {
-  for (const node of graph.nodes) message(writer, 1, (w) => writeNode(w, node));
+  for (const node of graph.nodes) message(writer, 1, (w) => writeNode(w, node, graph.outputNames));
   text(writer, 2, "mulligan");
   for (const { value, data } of graph.constants) message(writer, 5, (w) => writeTensor(w, value, data));
   for (const value of graph.inputs) message(writer, 11, (w) => writeValueInfo(w, value));
   for (const value of graph.outputs) message(writer, 12, (w) => writeValueInfo(w, value));
 }
 
-function writeNode(writer: BinaryWriter, node: Node): void {
-  for (const name of node.inputs) text(writer, 1, name);
-  for (const name of node.outputs) text(writer, 2, name);
+function writeNode(writer: BinaryWriter, node: Node, renamed: ReadonlyMap<string, string>): void {
+  for (const name of node.inputs) text(writer, 1, renamed.get(name) ?? name);
+  for (const name of node.outputs) text(writer, 2, renamed.get(name) ?? name);
   text(writer, 4, node.op);
   for (const [name, attribute] of Object.entries(node.attributes)) {
     message(writer, 5, (w) => writeAttribute(w, name, attribute));

@@ -42,13 +42,20 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     graphOptimizationLevel: optimization,
     logSeverityLevel: 3,
   });
+  /** Feeds that come again as the same object (weights, a cache) are wrapped once. */
+  const wrapped = new WeakMap<Feed, Tensor>();
   return {
     async run(feeds) {
       const tensors: Record<string, Tensor> = {};
       for (const { name, dtype } of graph.inputs) {
         const feed = feeds[name];
         if (!feed) throw new MulliganError("graph", `run: every input needs a feed, got none for "${name}"`);
-        tensors[name] = new ort.Tensor(dtype, feed.data as never, feed.dims);
+        let tensor = wrapped.get(feed);
+        if (!tensor) {
+          tensor = new ort.Tensor(dtype, feed.data as never, feed.dims);
+          wrapped.set(feed, tensor);
+        }
+        tensors[name] = tensor;
       }
       const results = await session.run(tensors);
       return Object.fromEntries(

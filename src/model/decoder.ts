@@ -31,7 +31,7 @@ export interface DecoderInputs {
 
 /**
  * A layer's attention: query, key and value heads of every token, rotated, to the mixed values; undefined when nothing
- * after these heads is needed. // [N·(H+2K), D] → [N, H·D]
+ * after these heads is needed. // [N·(H+2K), 1, D] → [N, H·D]
  */
 export type Attend = (layer: number, heads: Value) => Value | undefined;
 
@@ -102,10 +102,10 @@ export function headWeight(config: ModelConfig, { tensors }: DecoderInputs): Val
   return tensors.get(config.tieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight")!;
 }
 
-/** Every head of every token as a row, turned by its position. // [N, (H+2K)·D] → [N·(H+2K), D] */
+/** Every head of every token as a row, turned by its position. // [N, (H+2K)·D] → [N·(H+2K), 1, D] */
 function rotateHeads(graph: Graph, config: ModelConfig, qkv: Value, rotation: Rotation): Value {
   const rows = multiplyDims([qkv.shape[0]!, headsPerToken(config)]);
   const size = config.headSize;
   // as sequences of one: the runtime's kernel takes none longer than its tables
-  return reshape(graph, rope(graph, reshape(graph, qkv, [rows, 1, size]), 1, rotation), [rows, size]);
+  return rope(graph, reshape(graph, qkv, [rows, 1, size]), 1, rotation);
 }

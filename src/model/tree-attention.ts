@@ -4,6 +4,7 @@
  * Shapes: B roots, K key heads, G query heads per key head, C1…Cl branches down to level l, Nl tokens of a segment.
  */
 import {
+  add,
   type Dim,
   type Graph,
   graphError,
@@ -13,6 +14,7 @@ import {
   reshape,
   type Shape,
   softmax,
+  split,
   sub,
   sum,
   type Value,
@@ -101,9 +103,10 @@ interface Attended extends Seen {
 
 /**
  * softmax(q·kᵀ/√D + mask)·v for every token of the trees. The table holds each token's query heads, key heads and value
- * heads, rotated. // [N·(H+2K), D] → [N, H·D]
+ * heads, rotated. // [N·(H+2K), 1, D] → [N, H·D]
  */
-export function treeAttention(graph: Graph, table: Value, layout: TreeLayout): Value {
+export function treeAttention(graph: Graph, rows: Value, layout: TreeLayout): Value {
+  const table = asTable(graph, rows);
   const [tokens, heads] = layout.mixed.shape as [string, number];
   const size = table.shape[1] as number;
   const levels: Attended[] = [];
@@ -130,15 +133,52 @@ export function treeAttention(graph: Graph, table: Value, layout: TreeLayout): V
 
 /**
  * The same for rows of new tokens over a cache, which is only read: scores against it and against the new tokens are
- * joined before the softmax. No derivative. // past [B, K, S, D], table [N·(H+2K), D] → [N, H·D]
+ * joined before the softmax. No derivative. // past [B, K, S, D], rows [N·(H+2K), 1, D] → [N, H·D]
  */
 export function cachedAttention(
   graph: Graph,
-  table: Value,
+  rows: Value,
   { levels, mixed }: Pick<TreeLayout, "levels" | "mixed">,
   past: Seen,
 ): Value {
+  const table = asTable(graph, rows);
   return withoutTape(graph, () => mix(graph, [attend(graph, table, levels[0]!, [past]).output], mixed));
+}
+
+/** // [N·(H+2K), 1, D] → [N·(H+2K), D] */
+function asTable(graph: Graph, rows: Value): Value {
+  return reshape(graph, rows, [rows.shape[0]!, rows.shape[2]!]);
+}
+
+/**
+ * The same for one new token per row, with the fewest nodes: at this size each costs more than what it computes.
+ * // heads [N·(H+2K), 1, D], past [N, K, S, D], mask [N, 1, 1, S + 1] → [N, H·D]
+ */
+export function stepAttention(
+  graph: Graph,
+  rows: Value,
+  past: Seen,
+  mask: Value,
+  { heads, kvHeads, headSize: size }: { heads: number; kvHeads: number; headSize: number },
+): Value {
+  return withoutTape(graph, () => {
+    const apart = reshape(graph, rows, ["N", heads + 2 * kvHeads, 1, size]);
+    const [queries, keys, values] = split(graph, apart, 1, [heads, kvHeads, kvHeads]) as [
+      Value,
+      Value,
+      Value,
+    ];
+    const grouped = reshape(graph, queries, ["N", kvHeads, heads / kvHeads, size]);
+    const alpha = 1 / Math.sqrt(size);
+    const scores = join(
+      graph,
+      [past.keys, keys].map((seen) => matmul(graph, grouped, seen, { transB: true, alpha })),
+    );
+    const masked = graph.node("Add", [scores, mask], rows.dtype, scores.shape);
+    const [before, own] = cut(graph, softmax(graph, masked), ["S", 1]) as [Value, Value];
+    const mixed = add(graph, matmul(graph, before, past.values), matmul(graph, own, values));
+    return reshape(graph, mixed, ["N", heads * size]);
+  });
 }
 
 /** The levels' outputs in the order of the tokens. */

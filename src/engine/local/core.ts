@@ -13,7 +13,7 @@ import { createKvStore } from "./kv-store.ts";
 import { runForward, runForwardBackward } from "./passes.ts";
 import type { Sampler } from "./prefill.ts";
 import { runSample } from "./sampler.ts";
-import { extendGraph, prefillGraph, SAMPLING_FUSED } from "./sampling-graph.ts";
+import { extendGraph, prefillGraph, SAMPLING_FUSED, stepGraph } from "./sampling-graph.ts";
 import { loadTrainingState, saveTrainingState } from "./state.ts";
 import { forwardGraph, type PassShape, TRAINING_FUSED, trainingGraph } from "./training-graph.ts";
 import { type Weights, weightFeeds } from "./weights.ts";
@@ -69,7 +69,8 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
     feeds: weightFeeds(fuseTensors(parameters, SAMPLING_FUSED), flat),
     store: createKvStore(),
     prefill: (levels) => session(`prefill ${levels} levels`, () => prefillGraph(config, levels)),
-    extend: ({ scores }) => session(`extend ${scores}`, () => extendGraph(config, { scores })),
+    extend: () => session("extend", () => extendGraph(config)),
+    step: () => session("step", () => stepGraph(config)),
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
 

@@ -161,12 +161,19 @@ export function extendMask({ lengths, capacity }: KvCache, width: number): Feed 
   return { data: mask, dims: [lengths.length, 1, 1, width, columns] };
 }
 
+const feedsOf = new WeakMap<KvCache, Record<string, Feed>>();
+
+/** The same objects for as long as the cache lives, so that each is wrapped for the runtime once. */
 export function cacheFeeds({ kvHeads, headSize }: CacheShape, cache: KvCache): Record<string, Feed> {
-  const dims = [cache.lengths.length, kvHeads, cache.capacity, headSize];
-  const feeds: Record<string, Feed> = {};
-  cache.keys.forEach((data, layer) => {
-    feeds[`past_keys.${layer}`] = { data, dims };
-    feeds[`past_values.${layer}`] = { data: cache.values[layer]!, dims };
-  });
+  let feeds = feedsOf.get(cache);
+  if (!feeds) {
+    feeds = {};
+    const dims = [cache.lengths.length, kvHeads, cache.capacity, headSize];
+    for (const [layer, data] of cache.keys.entries()) {
+      feeds[`past_keys.${layer}`] = { data, dims };
+      feeds[`past_values.${layer}`] = { data: cache.values[layer]!, dims };
+    }
+    feedsOf.set(cache, feeds);
+  }
   return feeds;
 }

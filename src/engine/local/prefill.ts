@@ -19,7 +19,10 @@ export interface Sampler {
   store: KvStore;
   /** prefillGraph for trees of so many levels. */
   prefill(levels: number): Promise<Session>;
-  extend(options: { scores: boolean }): Promise<Session>;
+  /** extendGraph. */
+  extend(): Promise<Session>;
+  /** stepGraph. */
+  step(): Promise<Session>;
   /** Counts what was computed, for tests and benchmarks. */
   computed: { prefillTokens: number; decodedTokens: number };
 }
@@ -115,7 +118,7 @@ async function prefillContinued(sampler: Sampler, items: readonly Continuation[]
       longest,
     );
     const columns = Array.from({ length: width }, (_, t) => part.map((i) => items[i]!.rest[t] ?? 0));
-    const { heads } = await extendBatch(sampler, cache, columns, { scores: false });
+    const heads = await extendRows(sampler, cache, columns);
     part.forEach((i, row) => {
       const { node, rest } = items[i]!;
       const kept = keepTokens(config, heads, range(row * width, rest.length));
@@ -125,16 +128,12 @@ async function prefillContinued(sampler: Sampler, items: readonly Continuation[]
   return nodes;
 }
 
-/**
- * A pass of new tokens over a cache: `columns[t][row]`, the same number for every row.
- * Returns each layer's heads of token row · T + t, and the scores of every token if asked for. // [B·T, V]
- */
-export async function extendBatch(
+/** A pass of new tokens over a cache: `columns[t][row]`. Returns each layer's heads of token row · T + t. */
+async function extendRows(
   sampler: Sampler,
   cache: KvCache,
   columns: readonly (readonly number[])[],
-  options: { scores: boolean },
-): Promise<{ heads: Heads[]; scores: Float32Array | undefined }> {
+): Promise<Heads[]> {
   const { weights } = sampler;
   const [rows, width] = [cache.lengths.length, columns.length];
   const count = rows * width;
@@ -143,36 +142,41 @@ export async function extendBatch(
   for (let row = 0; row < rows; row++) {
     for (let t = 0; t < width; t++) {
       tokens[row * width + t] = columns[t]![row]!;
-      positions[row * width + t] = Math.min(cache.lengths[row]! + t, weights.config.contextLength - 1);
+      positions[row * width + t] = cache.lengths[row]! + t;
     }
   }
-  const session = await sampler.extend(options);
+  const session = await sampler.extend();
   const result = await session.run({
     ...sampler.feeds,
     tokens: { data: int64(tokens), dims: [count] },
     ...rotationFeeds(weights.config, positions, count),
-    ...rowFeeds(weights, rows, width),
+    ...indexFeeds(placeRows(rows, width), weights.config, { back: false }),
     ...cacheFeeds(weights.config, cache),
     "mask.0": extendMask(cache, width),
   });
-  if (options.scores) sampler.computed.decodedTokens += count;
-  else sampler.computed.prefillTokens += count;
-  return { heads: headsOf(weights, result), scores: result.logits?.data as Float32Array | undefined };
+  sampler.computed.prefillTokens += count;
+  return headsOf(weights, result);
 }
 
-const rowFeedsCache = new WeakMap<Weights, Map<string, Record<string, Feed>>>();
-
-/** The same for every pass of as many rows and tokens. */
-function rowFeeds(weights: Weights, rows: number, width: number): Record<string, Feed> {
-  const cached = rowFeedsCache.get(weights) ?? new Map<string, Record<string, Feed>>();
-  rowFeedsCache.set(weights, cached);
-  const key = `${rows} ${width}`;
-  let feeds = cached.get(key);
-  if (!feeds) {
-    feeds = indexFeeds(placeRows(rows, width), weights.config, { back: false });
-    if (width === 1) cached.set(key, feeds);
-  }
-  return feeds;
+/** One new token for each row of a cache. Returns each layer's heads, and the scores of each row's next token. // [B, V] */
+export async function stepRows(
+  sampler: Sampler,
+  cache: KvCache,
+  tokens: readonly number[],
+): Promise<{ heads: Heads[]; scores: Float32Array }> {
+  const { weights } = sampler;
+  const count = tokens.length;
+  const { data, dims } = extendMask(cache, 1);
+  const session = await sampler.step();
+  const result = await session.run({
+    ...sampler.feeds,
+    tokens: { data: int64(tokens), dims: [count] },
+    ...rotationFeeds(weights.config, cache.lengths, count),
+    ...cacheFeeds(weights.config, cache),
+    mask: { data, dims: dims.filter((_, axis) => axis !== 3) },
+  });
+  sampler.computed.decodedTokens += count;
+  return { heads: headsOf(weights, result), scores: result.logits!.data as Float32Array };
 }
 
 function headsOf({ config }: Weights, result: Record<string, { data: unknown }>): Heads[] {

@@ -8,7 +8,7 @@ import { createKvStore } from "./kv-store.ts";
 import { forwardOf, releaseSessions } from "./passes.test.kit.ts";
 import type { Sampler } from "./prefill.ts";
 import { runSample } from "./sampler.ts";
-import { extendGraph, prefillGraph, SAMPLING_FUSED } from "./sampling-graph.ts";
+import { extendGraph, prefillGraph, SAMPLING_FUSED, stepGraph } from "./sampling-graph.ts";
 import { tinyWeights } from "./tiny.test.kit.ts";
 import { weightFeeds } from "./weights.ts";
 
@@ -34,7 +34,8 @@ function createSampler(storeBytes?: number): Sampler {
     feeds: weightFeeds(fuseTensors(weights.parameters, SAMPLING_FUSED), weights.flat),
     store: createKvStore(storeBytes),
     prefill: (levels) => session(`prefill ${levels}`, () => prefillGraph(weights.config, levels)),
-    extend: ({ scores }) => session(`extend ${scores}`, () => extendGraph(weights.config, { scores })),
+    extend: () => session("extend", () => extendGraph(weights.config)),
+    step: () => session("step", () => stepGraph(weights.config)),
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
 }

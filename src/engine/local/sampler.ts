@@ -8,7 +8,7 @@ import type { Sample, SampleRequest, SamplingParams } from "../contract.ts";
 import { chooseToken } from "./choice.ts";
 import { appendToken, assembleCache, type KvCache, keepRow, type RowSource } from "./kv-cache.ts";
 import type { KvNode } from "./kv-store.ts";
-import { extendBatch, prefillPrompts, type Sampler } from "./prefill.ts";
+import { prefillPrompts, type Sampler, stepRows } from "./prefill.ts";
 import type { Weights } from "./weights.ts";
 
 /** Rows decoded together. Arbitrary, not tuned. */
@@ -111,12 +111,12 @@ async function changeRows(sampler: Sampler, { rows, cache }: Batch, waiting: Row
 async function decodeStep(sampler: Sampler, { rows, cache }: Batch, params: SamplingParams): Promise<void> {
   const { config } = sampler.weights;
   const last = rows.map(({ tokens, request }) => tokens.at(-1) ?? request.prompt.at(-1)!);
-  const { heads, scores } = await extendBatch(sampler, cache, [last], { scores: true });
+  const { heads, scores } = await stepRows(sampler, cache, last);
   rows.forEach((row, i) => {
     if (hasEnded(row)) return;
     heads.forEach((output, layer) => void appendToken(config, cache, layer, i, output, i));
     cache.lengths[i]!++;
-    takeToken(row, scores!.subarray(i * config.vocabSize, (i + 1) * config.vocabSize), params);
+    takeToken(row, scores.subarray(i * config.vocabSize, (i + 1) * config.vocabSize), params);
     if (hasEnded(row)) keepSample(sampler, row, cache, i);
   });
 }

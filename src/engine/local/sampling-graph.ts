@@ -6,7 +6,13 @@ import { createGraph, type Graph, linear } from "../../graph/index.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { decoderHidden, decoderInputs, headWeight } from "../../model/decoder.ts";
 import type { Fused } from "../../model/tensors.ts";
-import { cachedAttention, treeAttention, treeLayoutInputs } from "../../model/tree-attention.ts";
+import {
+  cachedAttention,
+  type Seen,
+  stepAttention,
+  treeAttention,
+  treeLayoutInputs,
+} from "../../model/tree-attention.ts";
 
 /** With few tokens a run, fewer and larger products pay. */
 export const SAMPLING_FUSED: readonly Fused[] = ["qkv_proj", "gate_up_proj"];
@@ -27,23 +33,36 @@ export function prefillGraph(config: ModelConfig, levels: number): Graph {
 }
 
 /**
- * New tokens over a cache, as many for each of B rows: inputs decoderInputs, treeLayoutInputs of one level with the
- * past, and `past_keys.i`, `past_values.i` [B, K, S, D]. Output `heads.i` as above, and with `scores` the `logits` [N, V].
+ * Several new tokens over a cache, as many for each of B rows: inputs decoderInputs, treeLayoutInputs of one level with
+ * the past, and `past_keys.i`, `past_values.i` [B, K, S, D]. Output `heads.i` as above.
  */
-export function extendGraph(config: ModelConfig, { scores }: { scores: boolean }): Graph {
+export function extendGraph(config: ModelConfig): Graph {
   const graph = createGraph();
   const inputs = decoderInputs(graph, config, SAMPLING_FUSED);
   const layout = treeLayoutInputs(graph, { ...config, levels: 1, back: false, past: "S" });
-  const past = (part: string, layer: number) =>
-    graph.input(`past_${part}.${layer}`, graph.float, ["B", config.kvHeads, "S", config.headSize]);
+  decoderHidden(graph, config, inputs, (layer, heads) => {
+    graph.output(`heads.${layer}`, heads);
+    if (layer === config.layers - 1) return undefined;
+    return cachedAttention(graph, heads, layout, pastInputs(graph, config, layer, "B"));
+  });
+  return graph;
+}
+
+/** One new token over each of N rows' caches: as extendGraph, with `mask` [N, 1, 1, S + 1] and the `logits` [N, V]. */
+export function stepGraph(config: ModelConfig): Graph {
+  const graph = createGraph();
+  const inputs = decoderInputs(graph, config, SAMPLING_FUSED);
+  const mask = graph.input("mask", graph.float, ["N", 1, 1, "(S+1)"]);
   const hidden = decoderHidden(graph, config, inputs, (layer, heads) => {
     graph.output(`heads.${layer}`, heads);
-    if (!scores && layer === config.layers - 1) return undefined;
-    return cachedAttention(graph, heads, layout, {
-      keys: past("keys", layer),
-      values: past("values", layer),
-    });
+    return stepAttention(graph, heads, pastInputs(graph, config, layer, "N"), mask, config);
   });
-  if (hidden) graph.output("logits", linear(graph, hidden, headWeight(config, inputs)));
+  graph.output("logits", linear(graph, hidden!, headWeight(config, inputs)));
   return graph;
+}
+
+function pastInputs(graph: Graph, { kvHeads, headSize }: ModelConfig, layer: number, rows: string): Seen {
+  const past = (part: string) =>
+    graph.input(`past_${part}.${layer}`, graph.float, [rows, kvHeads, "S", headSize]);
+  return { keys: past("keys"), values: past("values") };
 }
