@@ -3,10 +3,12 @@
  * of what is new each distinct prefix is computed once.
  */
 import type { Feed, Session } from "../../graph/index.ts";
+import type { Blocks } from "./choice.ts";
 import { assembleCache, cacheFeeds, extendMask, type Heads, type KvCache, keepTokens } from "./kv-cache.ts";
 import type { KvNode, KvStore } from "./kv-store.ts";
 import { rotationFeeds } from "./passes.ts";
 import { treeRuns } from "./runs.ts";
+import { BLOCK } from "./sampling-graph.ts";
 import { indexFeeds, layoutFeeds, placeRows } from "./tree-layout.ts";
 import { int64, type Weights } from "./weights.ts";
 
@@ -158,12 +160,21 @@ async function extendRows(
   return headsOf(weights, result);
 }
 
-/** One new token for each row of a cache. Returns each layer's heads, and the scores of each row's next token. // [B, V] */
+/** What one step gave: each layer's heads, and each row's scores for its next token. */
+export interface Step {
+  heads: Heads[];
+  scores(row: number): Float32Array;
+  /** For a large vocabulary. */
+  blocks(row: number): Blocks | undefined;
+}
+
+/** One new token for each row of a cache. At temperature 0 the blocks' masses mean nothing. */
 export async function stepRows(
   sampler: Sampler,
   cache: KvCache,
   tokens: readonly number[],
-): Promise<{ heads: Heads[]; scores: Float32Array }> {
+  temperature: number,
+): Promise<Step> {
   const { weights } = sampler;
   const count = tokens.length;
   const { data, dims } = extendMask(cache, 1);
@@ -174,9 +185,23 @@ export async function stepRows(
     ...rotationFeeds(weights.config, cache.lengths, count),
     ...cacheFeeds(weights.config, cache),
     mask: { data, dims: dims.filter((_, axis) => axis !== 3) },
+    inverse_temperature: { data: Float32Array.of(temperature > 0 ? 1 / temperature : 1), dims: [] },
   });
   sampler.computed.decodedTokens += count;
-  return { heads: headsOf(weights, result), scores: result.logits!.data as Float32Array };
+  const rowOf = (name: string, row: number) => {
+    const data = result[name]!.data as Float32Array;
+    return data.subarray((row * data.length) / count, ((row + 1) * data.length) / count);
+  };
+  return {
+    heads: headsOf(weights, result),
+    scores: (row) => rowOf("logits", row),
+    blocks: (row) =>
+      result.block_masses && {
+        size: BLOCK,
+        highest: rowOf("block_highest", row),
+        masses: rowOf("block_masses", row),
+      },
+  };
 }
 
 function headsOf({ config }: Weights, result: Record<string, { data: unknown }>): Heads[] {

@@ -4,6 +4,7 @@ import { createRng, uniform } from "../../core/rng.ts";
 import { createSession, type Session } from "../../graph/index.ts";
 import { fuseTensors } from "../../model/tensors.ts";
 import type { SampleRequest, SamplingParams } from "../contract.ts";
+import { createCore } from "./core.ts";
 import { createKvStore } from "./kv-store.ts";
 import { forwardOf, releaseSessions } from "./passes.test.kit.ts";
 import type { Sampler } from "./prefill.ts";
@@ -133,6 +134,33 @@ test("rows that end early change nothing for the others", async () => {
   const cut = await sample(requests, { ...plain, stop: [3, 4, 5, 6] });
   cut.forEach(({ tokens }, i) => void expect(tokens).toEqual(all[i]!.tokens.slice(0, tokens.length)));
 });
+
+test.each([
+  { temperature: 1.3, topP: 1, topK: 0 },
+  { temperature: 1, topP: 0.7, topK: 30 },
+  { temperature: 0, topP: 1, topK: 0 },
+])(
+  "a large vocabulary, summed up in blocks by the graph, gives the trainer's log-probabilities: %o",
+  async (filter) => {
+    // 5,000 entries: ten blocks of which the last is not full
+    const large = tinyWeights(3, { vocab_size: 5000 });
+    const engine = createCore(large, 2);
+    const requests = raggedRequests(12).map(({ seed }) => ({ prompt: [seed, 4999, seed % 512], seed }));
+    const samples = await engine.sample(requests, { ...plain, ...filter });
+    expect(new Set(samples.flatMap(({ tokens }) => [...tokens])).size).toBeGreaterThan(10);
+    if (filter.topP === 1 && filter.temperature > 0) {
+      const data = requests.map(({ prompt }, i) => {
+        const ids = [...prompt, ...samples[i]!.tokens];
+        return { tokens: Int32Array.from(ids.slice(0, -1)), targets: Int32Array.from(ids.slice(1)) };
+      });
+      const logprobs = await engine.forward(data, { temperature: filter.temperature });
+      samples.forEach((sample, i) => {
+        sample.logprobs.forEach((l, t) => void expect(Math.abs(l - logprobs[i]![2 + t]!)).toBeLessThan(2e-5));
+      });
+    }
+    await engine.close();
+  },
+);
 
 describe("what was computed before", () => {
   const prefix = Array.from({ length: 15 }, (_, i) => 2 + (i % 20));

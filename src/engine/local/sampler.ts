@@ -8,7 +8,7 @@ import type { Sample, SampleRequest, SamplingParams } from "../contract.ts";
 import { chooseToken } from "./choice.ts";
 import { appendToken, assembleCache, type KvCache, keepRow, type RowSource } from "./kv-cache.ts";
 import type { KvNode } from "./kv-store.ts";
-import { prefillPrompts, type Sampler, stepRows } from "./prefill.ts";
+import { prefillPrompts, type Sampler, type Step, stepRows } from "./prefill.ts";
 import type { Weights } from "./weights.ts";
 
 /** Rows decoded together. Arbitrary, not tuned. */
@@ -111,18 +111,19 @@ async function changeRows(sampler: Sampler, { rows, cache }: Batch, waiting: Row
 async function decodeStep(sampler: Sampler, { rows, cache }: Batch, params: SamplingParams): Promise<void> {
   const { config } = sampler.weights;
   const last = rows.map(({ tokens, request }) => tokens.at(-1) ?? request.prompt.at(-1)!);
-  const { heads, scores } = await stepRows(sampler, cache, last);
+  const step = await stepRows(sampler, cache, last, params.temperature);
   rows.forEach((row, i) => {
     if (hasEnded(row)) return;
-    heads.forEach((output, layer) => void appendToken(config, cache, layer, i, output, i));
+    step.heads.forEach((output, layer) => void appendToken(config, cache, layer, i, output, i));
     cache.lengths[i]!++;
-    takeToken(row, scores.subarray(i * config.vocabSize, (i + 1) * config.vocabSize), params);
+    takeToken(row, step, i, params);
     if (hasEnded(row)) keepSample(sampler, row, cache, i);
   });
 }
 
-function takeToken(row: Row, scores: Float32Array, params: SamplingParams): void {
-  const { token, logprob } = chooseToken(scores, params, uniform(row.request.seed, row.tokens.length));
+function takeToken(row: Row, { scores, blocks }: Step, i: number, params: SamplingParams): void {
+  const u = uniform(row.request.seed, row.tokens.length);
+  const { token, logprob } = chooseToken(scores(i), params, u, blocks(i));
   row.tokens.push(token);
   row.logprobs.push(logprob);
   row.stopped = params.stop.includes(token);

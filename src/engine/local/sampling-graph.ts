@@ -2,7 +2,18 @@
  * The graphs of sampling. Large state goes in, only what is new comes out (docs/decisions/0004): for each layer the
  * heads of the new tokens, of which the cache keeps keys and values.
  */
-import { createGraph, type Graph, linear } from "../../graph/index.ts";
+import {
+  createGraph,
+  exp,
+  type Graph,
+  linear,
+  mul,
+  reshape,
+  type Shape,
+  sub,
+  sum,
+  type Value,
+} from "../../graph/index.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { decoderHidden, decoderInputs, headWeight } from "../../model/decoder.ts";
 import type { Fused } from "../../model/tensors.ts";
@@ -13,6 +24,7 @@ import {
   treeAttention,
   treeLayoutInputs,
 } from "../../model/tree-attention.ts";
+import { MASKED } from "./tree-layout.ts";
 
 /** With few tokens a run, fewer and larger products pay. */
 export const SAMPLING_FUSED: readonly Fused[] = ["qkv_proj", "gate_up_proj"];
@@ -48,7 +60,15 @@ export function extendGraph(config: ModelConfig): Graph {
   return graph;
 }
 
-/** One new token over each of N rows' caches: as extendGraph, with `mask` [N, 1, 1, S + 1] and the `logits` [N, V]. */
+/** Entries of the vocabulary that are summed up together; a vocabulary of fewer than BLOCKED_FROM is not. Arbitrary. */
+export const BLOCK = 512;
+export const BLOCKED_FROM = 4096;
+
+/**
+ * One new token over each of N rows' caches: as extendGraph, with `mask` [N, 1, 1, S + 1] and the `logits` [N, V]. For
+ * a large vocabulary also the input `inverse_temperature` and the outputs `block_highest`, `block_masses` [N, blocks]
+ * (choice.ts).
+ */
 export function stepGraph(config: ModelConfig): Graph {
   const graph = createGraph();
   const inputs = decoderInputs(graph, config, SAMPLING_FUSED);
@@ -57,8 +77,29 @@ export function stepGraph(config: ModelConfig): Graph {
     graph.output(`heads.${layer}`, heads);
     return stepAttention(graph, heads, pastInputs(graph, config, layer, "N"), mask, config);
   });
-  graph.output("logits", linear(graph, hidden!, headWeight(config, inputs)));
+  const logits = linear(graph, hidden!, headWeight(config, inputs));
+  graph.output("logits", logits);
+  if (config.vocabSize >= BLOCKED_FROM) blockOutputs(graph, logits);
   return graph;
+}
+
+function blockOutputs(graph: Graph, logits: Value): void {
+  const blocks = Math.ceil((logits.shape[1] as number) / BLOCK);
+  const missing = blocks * BLOCK - (logits.shape[1] as number);
+  const pads = [graph.constant("int64", [4], [0, 0, 0, missing]), graph.scalar(MASKED)];
+  const whole =
+    missing === 0 ? logits : graph.node("Pad", [logits, ...pads], logits.dtype, ["N", blocks * BLOCK]);
+  const apart = reshape(graph, whole, ["N", blocks, BLOCK]);
+  const largest = (x: Value, shape: Shape, keepDims: boolean) =>
+    graph.node("ReduceMax", [x, graph.constant("int64", [1], [-1])], x.dtype, shape, {
+      attributes: { keepdims: { int: Number(keepDims) } },
+    });
+  const highest = largest(apart, ["N", blocks], false);
+  const top = reshape(graph, largest(highest, ["N", 1], true), ["N", 1, 1]);
+  const inverse = graph.input("inverse_temperature", graph.float, []);
+  const masses = exp(graph, mul(graph, sub(graph, apart, top), inverse));
+  graph.output("block_highest", highest);
+  graph.output("block_masses", sum(graph, masses, { axes: [-1] }));
 }
 
 function pastInputs(graph: Graph, { kvHeads, headSize }: ModelConfig, layer: number, rows: string): Seen {
