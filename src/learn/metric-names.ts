@@ -40,6 +40,7 @@ export const METRICS = {
   "time/sample": "Seconds of the step spent sampling.",
   "time/verify": "Seconds of the step spent verifying.",
   "time/train": "Seconds of the step spent in forward, backward and optimiser.",
+  "time/other": "Seconds of the step spent in none of these: building batches, writing files.",
   "eval/first_try": "Share of evaluated problems solved at the first attempt.",
   "eval/second_try": "Share solved at first or, where that failed, by the retry after reflecting on it.",
   "eval/pass_at_2": "Share solved at first or, where that failed, by an independent second attempt.",

@@ -9,8 +9,8 @@ export interface Stopwatch {
   engine: Pick<Engine, "info" | "sample" | "forward" | "forwardBackward" | "optimStep">;
   /** The task, its verifier watched. */
   task: Task;
-  /** Seconds since the last lap: of the whole and of each activity. */
-  lap(): Record<"step_time" | `time/${Activity}`, number>;
+  /** Seconds since the last lap: of the whole, of each activity, and of none of them. */
+  lap(): Record<"step_time" | `time/${Activity | "other"}`, number>;
 }
 
 export function createStopwatch(engine: Engine, task: Task): Stopwatch {
@@ -49,11 +49,14 @@ export function createStopwatch(engine: Engine, task: Task): Stopwatch {
     },
     lap() {
       const now = performance.now();
+      const step_time = (now - lapStart) / 1000;
+      const [sample, verify, train] = [spent.sample / 1000, spent.verify / 1000, spent.train / 1000];
       const readings = {
-        step_time: (now - lapStart) / 1000,
-        "time/sample": spent.sample / 1000,
-        "time/verify": spent.verify / 1000,
-        "time/train": spent.train / 1000,
+        step_time,
+        "time/sample": sample,
+        "time/verify": verify,
+        "time/train": train,
+        "time/other": Math.max(0, step_time - sample - verify - train),
       };
       lapStart = now;
       spent.sample = spent.verify = spent.train = 0;
