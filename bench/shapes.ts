@@ -1,0 +1,41 @@
+/** The two random models that benchmarks use: small enough for seconds a step, shaped like Llama. */
+import { parseModelConfig } from "../src/model/config.ts";
+import type { Model } from "../src/model/folder.ts";
+import { initParameters, parameterShapes } from "../src/model/parameters.ts";
+
+/** hidden, layers, heads, intermediate, vocabulary */
+const SHAPES = { S: [128, 4, 4, 352, 80], M: [256, 6, 8, 704, 512] } as const;
+export type ShapeName = keyof typeof SHAPES;
+
+export function randomModel(name: ShapeName): Model {
+  const [hidden, layers, heads, intermediate, vocabulary] = SHAPES[name];
+  const config = parseModelConfig(
+    {
+      architectures: ["LlamaForCausalLM"],
+      model_type: "llama",
+      vocab_size: vocabulary,
+      hidden_size: hidden,
+      intermediate_size: intermediate,
+      num_hidden_layers: layers,
+      num_attention_heads: heads,
+      num_key_value_heads: heads,
+      max_position_embeddings: 1024,
+      rms_norm_eps: 1e-5,
+      hidden_act: "silu",
+      tie_word_embeddings: true,
+    },
+    `shape ${name}`,
+  );
+  return { config, parameters: parameterShapes(config), flat: initParameters(config, 1) };
+}
+
+/** `--name value` of the command line. */
+export function argument(name: string, fallback: string): string {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? fallback : (process.argv[at + 1] ?? fallback);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)]!;
+}
