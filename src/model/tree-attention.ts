@@ -150,15 +150,24 @@ function asTable(graph: Graph, rows: Value): Value {
   return reshape(graph, rows, [rows.shape[0]!, rows.shape[2]!]);
 }
 
+/** What groups of rows see in common, and the way between rows and groups. */
+export interface SharedSeen extends Seen {
+  /** Query heads of each group's rows among all heads, and among the query heads. // int64 [groups, K, rows, G] */
+  groupQueries: Value;
+  groupRows: Value;
+  /** Place of each row's query heads among the groups'. // int64 [N, K, G] */
+  rowGroups: Value;
+}
+
 /**
- * The same for one new token per row, with the fewest nodes: at this size each costs more than what it computes.
- * // heads [N·(H+2K), 1, D], past [N, K, S, D], mask [N, 1, 1, S + 1] → [N, H·D]
+ * The same for one new token per row, with the fewest nodes: at this size each costs more than what it computes. Rows of
+ * a group read their `shared` keys and values [groups, K, W, D] together.
+ * // heads [N·(H+2K), 1, D], past [N, K, S, D], mask [N, 1, 1, (W +) S + 1] → [N, H·D]
  */
 export function stepAttention(
   graph: Graph,
   rows: Value,
-  past: Seen,
-  mask: Value,
+  { past, shared, mask }: { past: Seen; shared?: SharedSeen | undefined; mask: Value },
   { heads, kvHeads, headSize: size }: { heads: number; kvHeads: number; headSize: number },
 ): Value {
   return withoutTape(graph, () => {
@@ -170,15 +179,35 @@ export function stepAttention(
     ];
     const grouped = reshape(graph, queries, ["N", kvHeads, heads / kvHeads, size]);
     const alpha = 1 / Math.sqrt(size);
-    const scores = join(
-      graph,
-      [past.keys, keys].map((seen) => matmul(graph, grouped, seen, { transB: true, alpha })),
-    );
+    const own = [past.keys, keys].map((seen) => matmul(graph, grouped, seen, { transB: true, alpha }));
+    const common = shared ? [sharedScores(graph, rows, shared, alpha)] : [];
+    const scores = join(graph, [...common, ...own]);
     const masked = graph.node("Add", [scores, mask], rows.dtype, scores.shape);
-    const [before, own] = cut(graph, softmax(graph, masked), ["S", 1]) as [Value, Value];
-    const mixed = add(graph, matmul(graph, before, past.values), matmul(graph, own, values));
-    return reshape(graph, mixed, ["N", heads * size]);
+    const widths = shared ? ["W", "S", 1] : ["S", 1];
+    const probabilities = cut(graph, softmax(graph, masked), widths);
+    const [before, fresh] = probabilities.slice(-2) as [Value, Value];
+    const mixed = add(graph, matmul(graph, before, past.values), matmul(graph, fresh, values));
+    const all = shared ? add(graph, mixed, sharedMix(graph, probabilities[0]!, shared)) : mixed;
+    return reshape(graph, all, ["N", heads * size]);
   });
+}
+
+/** // → [N, K, G, W] */
+function sharedScores(graph: Graph, rows: Value, shared: SharedSeen, alpha: number): Value {
+  const queries = over(graph, take(graph, asTable(graph, rows), shared.groupQueries), shared.keys);
+  const scores = matmul(graph, queries, shared.keys, { transB: true, alpha });
+  return take(graph, below(graph, scores), shared.rowGroups);
+}
+
+/** // probabilities [N, K, G, W] → [N, K, G, D] */
+function sharedMix(graph: Graph, probabilities: Value, shared: SharedSeen): Value {
+  const grouped = over(graph, take(graph, below(graph, probabilities), shared.groupRows), shared.values);
+  return take(graph, below(graph, matmul(graph, grouped, shared.values)), shared.rowGroups);
+}
+
+/** All but the last axis as one. */
+function below(graph: Graph, x: Value): Value {
+  return reshape(graph, x, [multiplyDims(x.shape.slice(0, -1)), x.shape.at(-1)!]);
 }
 
 /** The levels' outputs in the order of the tokens. */

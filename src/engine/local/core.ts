@@ -70,7 +70,7 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
     store: createKvStore(),
     prefill: (levels) => session(`prefill ${levels} levels`, () => prefillGraph(config, levels)),
     extend: () => session("extend", () => extendGraph(config)),
-    step: () => session("step", () => stepGraph(config)),
+    step: ({ shared }) => session(`step, shared ${shared}`, () => stepGraph(config, { shared })),
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
 

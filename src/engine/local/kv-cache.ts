@@ -11,14 +11,18 @@ const GROWTH = 16;
 
 export interface KvCache {
   lengths: number[];
+  /** Length of what comes before each row's entries and is kept elsewhere (shared-prefix.ts). */
+  starts: number[];
   capacity: number;
   /** One array per layer. // [B, K, capacity, D] */
   keys: Float32Array[];
   values: Float32Array[];
 }
 
-/** A row of a new cache: one of an older cache, or a kept sequence. */
-export type RowSource = { cache: KvCache; row: number } | { node: KvNode | undefined };
+/** A row of a new cache: one of an older cache, or a kept sequence, or what of it follows one of its ancestors. */
+export type RowSource =
+  | { cache: KvCache; row: number }
+  | { node: KvNode | undefined; after?: KvNode | undefined };
 
 /** A graph's output of one layer: each token's query, key and value heads. // [N, H+2K, D] */
 export interface Heads {
@@ -31,11 +35,18 @@ export function assembleCache(shape: CacheShape, sources: readonly RowSource[], 
   const capacity = Math.ceil(entries / GROWTH) * GROWTH;
   const size = sources.length * shape.kvHeads * capacity * shape.headSize;
   const perLayer = () => Array.from({ length: shape.layers }, () => new Float32Array(size));
-  const cache: KvCache = { lengths: [], capacity, keys: perLayer(), values: perLayer() };
+  const cache: KvCache = { lengths: [], starts: [], capacity, keys: perLayer(), values: perLayer() };
   sources.forEach((source, row) => {
-    if ("cache" in source) copyRow(shape, cache, row, source.cache, source.row);
-    else copyNode(shape, cache, row, source.node);
-    cache.lengths.push("cache" in source ? source.cache.lengths[source.row]! : (source.node?.length ?? 0));
+    if ("cache" in source) {
+      copyRow(shape, cache, row, source.cache, source.row);
+      cache.lengths.push(source.cache.lengths[source.row]!);
+      cache.starts.push(source.cache.starts[source.row]!);
+    } else {
+      const start = source.after?.length ?? 0;
+      copyNode(shape, cache, row, source.node, source.after);
+      cache.lengths.push((source.node?.length ?? 0) - start);
+      cache.starts.push(start);
+    }
   });
   return cache;
 }
@@ -63,10 +74,11 @@ function copyNode(
   to: KvCache,
   row: number,
   node: KvNode | undefined,
+  after: KvNode | undefined,
 ) {
-  for (let at = node; at; at = at.parent) {
+  for (let at = node; at && at !== after; at = at.parent) {
     const own = at.tokens.length;
-    const before = at.length - own;
+    const before = at.length - own - (after?.length ?? 0);
     for (let layer = 0; layer < layers; layer++) {
       for (let head = 0; head < kvHeads; head++) {
         const start = head * own * headSize;
@@ -127,7 +139,7 @@ export function keepTokens(
   };
 }
 
-/** Entries [start, lengths[row]) of a row as a node keeps them. // [K, own, D] per layer */
+/** A row's entries from position `start` on as a node keeps them. // [K, own, D] per layer */
 export function keepRow(
   shape: CacheShape,
   cache: KvCache,
@@ -135,11 +147,12 @@ export function keepRow(
   start: number,
 ): Pick<KvNode, "keys" | "values"> {
   const { kvHeads, headSize } = shape;
-  const own = (cache.lengths[row]! - start) * headSize;
+  const skipped = start - cache.starts[row]!;
+  const own = (cache.lengths[row]! - skipped) * headSize;
   const take = (layer: Float32Array) => {
     const taken = new Float32Array(kvHeads * own);
     for (let head = 0; head < kvHeads; head++) {
-      const from = ((row * kvHeads + head) * cache.capacity + start) * headSize;
+      const from = ((row * kvHeads + head) * cache.capacity + skipped) * headSize;
       taken.set(layer.subarray(from, from + own), head * own);
     }
     return taken;
@@ -147,15 +160,20 @@ export function keepRow(
   return { keys: cache.keys.map(take), values: cache.values.map(take) };
 }
 
-/** What `width` new tokens of each row may see: the row's own entries, and each other up to themselves. // [B, 1, 1, width, capacity + width] */
-export function extendMask({ lengths, capacity }: KvCache, width: number): Feed {
-  const columns = capacity + width;
+/**
+ * What `width` new tokens of each row may see: of `shared` entries the row's own many, the row's own entries, and each
+ * other up to themselves. // [B, 1, 1, width, shared + capacity + width]
+ */
+export function extendMask({ lengths, starts, capacity }: KvCache, width: number, shared = 0): Feed {
+  const columns = shared + capacity + width;
   const mask = new Float32Array(lengths.length * width * columns);
   lengths.forEach((length, row) => {
     for (let t = 0; t < width; t++) {
-      const start = (row * width + t) * columns;
-      mask.fill(MASKED, start + length, start + capacity);
-      mask.fill(MASKED, start + capacity + t + 1, start + columns);
+      const first = (row * width + t) * columns;
+      const own = first + shared;
+      if (shared > 0) mask.fill(MASKED, first + starts[row]!, own);
+      mask.fill(MASKED, own + length, own + capacity);
+      mask.fill(MASKED, own + capacity + t + 1, first + columns);
     }
   });
   return { data: mask, dims: [lengths.length, 1, 1, width, columns] };

@@ -9,6 +9,7 @@ import type { KvNode, KvStore } from "./kv-store.ts";
 import { rotationFeeds } from "./passes.ts";
 import { treeRuns } from "./runs.ts";
 import { BLOCK } from "./sampling-graph.ts";
+import type { SharedPrefixes } from "./shared-prefix.ts";
 import { indexFeeds, layoutFeeds, placeRows } from "./tree-layout.ts";
 import { int64, type Weights } from "./weights.ts";
 
@@ -24,7 +25,7 @@ export interface Sampler {
   /** extendGraph. */
   extend(): Promise<Session>;
   /** stepGraph. */
-  step(): Promise<Session>;
+  step(options: { shared: boolean }): Promise<Session>;
   /** Counts what was computed, for tests and benchmarks. */
   computed: { prefillTokens: number; decodedTokens: number };
 }
@@ -171,19 +172,21 @@ export interface Step {
 /** One new token for each row of a cache. At temperature 0 the blocks' masses mean nothing. */
 export async function stepRows(
   sampler: Sampler,
-  cache: KvCache,
+  { cache, shared }: { cache: KvCache; shared: SharedPrefixes | undefined },
   tokens: readonly number[],
   temperature: number,
 ): Promise<Step> {
   const { weights } = sampler;
   const count = tokens.length;
-  const { data, dims } = extendMask(cache, 1);
-  const session = await sampler.step();
+  const { data, dims } = extendMask(cache, 1, shared?.width);
+  const positions = cache.lengths.map((length, row) => length + cache.starts[row]!);
+  const session = await sampler.step({ shared: shared !== undefined });
   const result = await session.run({
     ...sampler.feeds,
     tokens: { data: int64(tokens), dims: [count] },
-    ...rotationFeeds(weights.config, cache.lengths, count),
+    ...rotationFeeds(weights.config, positions, count),
     ...cacheFeeds(weights.config, cache),
+    ...shared?.feeds,
     mask: { data, dims: dims.filter((_, axis) => axis !== 3) },
     inverse_temperature: { data: Float32Array.of(temperature > 0 ? 1 / temperature : 1), dims: [] },
   });

@@ -36,7 +36,7 @@ function createSampler(storeBytes?: number): Sampler {
     store: createKvStore(storeBytes),
     prefill: (levels) => session(`prefill ${levels}`, () => prefillGraph(weights.config, levels)),
     extend: () => session("extend", () => extendGraph(weights.config)),
-    step: () => session("step", () => stepGraph(weights.config)),
+    step: ({ shared }) => session(`step, shared ${shared}`, () => stepGraph(weights.config, { shared })),
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
 }
@@ -189,6 +189,42 @@ describe("what was computed before", () => {
       expect(tokens).toEqual(anew[i]!.tokens);
       logprobs.forEach((l, t) => void expect(Math.abs(l - anew[i]!.logprobs[t]!)).toBeLessThan(2e-5));
     });
+  });
+
+  test("rows that read a shared beginning together are what they are alone, as groups shrink and others wait", async () => {
+    const sampler = createSampler();
+    const other = [...prefix.slice(0, 4), 9, 9, 9, 9, 9];
+    // groups of 200, 150 and 1 rows: more than fit at once, beginnings of different lengths
+    const requests = [
+      ...Array.from({ length: 200 }, (_, seed) => ({ prompt: prefix, seed })),
+      ...Array.from({ length: 150 }, (_, i) => ({ prompt: other, seed: 500 + i })),
+      { prompt: [3, 2, 1], seed: 900 },
+    ];
+    const stop = [3, 4, 5, 6];
+    const steps: boolean[] = [];
+    const watched = {
+      ...sampler,
+      step: (options: { shared: boolean }) => {
+        steps.push(options.shared);
+        return sampler.step(options);
+      },
+    };
+    const all = await sample(requests, { ...plain, stop }, watched);
+    expect(steps).toContain(true);
+    for (const i of [0, 1, 150, 199, 200, 349, 350]) {
+      const [alone] = await sample([requests[i]!], { ...plain, stop });
+      expect(all[i]!.tokens).toEqual(alone!.tokens);
+      all[i]!.logprobs.forEach((l, t) => void expect(Math.abs(l - alone!.logprobs[t]!)).toBeLessThan(2e-5));
+    }
+    // what was kept of rows that shared is whole
+    const retries = [0, 1, 199, 349].map((i) => ({
+      prompt: [...requests[i]!.prompt, ...all[i]!.tokens, 7, 8],
+      seed: i,
+    }));
+    const continued = await sample(retries, plain, watched);
+    expect(continued.map(({ tokens }) => tokens)).toEqual(
+      (await sample(retries, plain)).map(({ tokens }) => tokens),
+    );
   });
 
   test("the same prompts again need no prefill, and their samples' beginnings are known too", async () => {

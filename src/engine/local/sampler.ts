@@ -9,6 +9,7 @@ import { chooseToken } from "./choice.ts";
 import { appendToken, assembleCache, type KvCache, keepRow, type RowSource } from "./kv-cache.ts";
 import type { KvNode } from "./kv-store.ts";
 import { prefillPrompts, type Sampler, type Step, stepRows } from "./prefill.ts";
+import { chooseShared, gatherShared, type SharedPrefixes } from "./shared-prefix.ts";
 import type { Weights } from "./weights.ts";
 
 /** Rows decoded together. Arbitrary, not tuned. */
@@ -16,6 +17,9 @@ const ROWS_PER_BATCH = 256;
 
 /** Leaving and entering copies the cache, so it waits until this share of the places is free. */
 const SHARE_TO_CHANGE = 0.25;
+
+/** Entries that a row's cache has to spare when it is made, or half of those in use. Arbitrary, not tuned. */
+const MOST_SPARE = 32;
 
 /** A sample under way. */
 interface Row {
@@ -27,11 +31,15 @@ interface Row {
   stopped: boolean;
   /** The kept sequence of all prompt tokens but the last. */
   prompt: KvNode | undefined;
+  /** Its beginning that other rows share. */
+  shared: KvNode | undefined;
 }
 
 interface Batch {
   rows: Row[];
+  /** What each row does not share. */
   cache: KvCache;
+  shared: SharedPrefixes | undefined;
 }
 
 /** One sample per request, in order. Throws `MulliganError("context")` for a prompt that leaves no room. */
@@ -45,7 +53,7 @@ export async function runSample(
   const waiting = [...rows].sort(
     (a, b) => b.request.prompt.length - a.request.prompt.length || a.index - b.index,
   );
-  let batch: Batch = { rows: [], cache: assembleCache(sampler.weights.config, [], 0) };
+  let batch: Batch = { rows: [], cache: assembleCache(sampler.weights.config, [], 0), shared: undefined };
   for (;;) {
     batch = await changeRows(sampler, batch, waiting);
     if (batch.rows.length === 0) break;
@@ -76,42 +84,73 @@ function createRow({ config }: Weights, request: SampleRequest, index: number, p
     );
   }
   const limit = Math.min(params.maxTokens, room);
-  return { index, request, limit, tokens: [], logprobs: [], stopped: false, prompt: undefined };
+  return {
+    index,
+    request,
+    limit,
+    tokens: [],
+    logprobs: [],
+    stopped: false,
+    prompt: undefined,
+    shared: undefined,
+  };
 }
 
 const hasEnded = (row: Row) => row.stopped || row.tokens.length >= row.limit;
 
 /** The batch without ended rows and with waiting ones, where that is worth a copy of the cache; else grown if need be. */
-async function changeRows(sampler: Sampler, { rows, cache }: Batch, waiting: Row[]): Promise<Batch> {
+async function changeRows(sampler: Sampler, batch: Batch, waiting: Row[]): Promise<Batch> {
+  const { rows, cache } = batch;
   const { config } = sampler.weights;
   const going = rows.flatMap((row, i) => (hasEnded(row) ? [] : [i]));
   const free = ROWS_PER_BATCH - going.length;
   const entering = free >= SHARE_TO_CHANGE * ROWS_PER_BATCH ? waiting.splice(0, free) : [];
-  const needed = 1 + Math.max(0, ...going.map((i) => cache.lengths[i]!));
+  const needed = Math.max(0, ...going.map((i) => cache.lengths[i]! + 1));
   const isFull = needed > cache.capacity;
   const isSparse = going.length <= (1 - SHARE_TO_CHANGE) * rows.length;
-  if (entering.length === 0 && !isFull && !isSparse) return { rows, cache };
+  if (entering.length === 0 && !isFull && !isSparse) return batch;
 
-  const nodes = await prefillPrompts(
-    sampler,
-    entering.map((row) => row.request.prompt),
-  );
-  nodes.forEach((node, i) => {
-    entering[i]!.prompt = node;
-  });
-  const sources: RowSource[] = [...going.map((row) => ({ cache, row })), ...nodes.map((node) => ({ node }))];
-  const longest = Math.max(needed, ...nodes.map((node) => 1 + (node?.length ?? 0)));
+  await admit(sampler, entering);
+  const staying = [...going.map((i) => rows[i]!), ...entering];
+  const sources: RowSource[] = [
+    ...going.map((row) => ({ cache, row })),
+    ...entering.map(({ prompt, shared }) => ({ node: prompt, after: shared })),
+  ];
   return {
-    rows: [...going.map((i) => rows[i]!), ...entering],
-    cache: assembleCache(config, sources, longest),
+    rows: staying,
+    cache: assembleCache(config, sources, Math.max(1, ...staying.map(entriesAhead))),
+    shared: gatherShared(
+      config,
+      staying.map(({ shared }) => shared),
+    ),
   };
 }
 
+/** Prompts of new rows, and what those share with each other. */
+async function admit(sampler: Sampler, entering: readonly Row[]): Promise<void> {
+  const prompts = await prefillPrompts(
+    sampler,
+    entering.map((row) => row.request.prompt),
+  );
+  const shared = chooseShared(prompts);
+  entering.forEach((row, i) => {
+    row.prompt = prompts[i];
+    row.shared = shared[i];
+  });
+}
+
+/** Own entries of a row now, and some to come: a cache that grows is copied, and spare entries cost attention. */
+function entriesAhead({ request, shared, tokens, limit }: Row): number {
+  const own = request.prompt.length + tokens.length - (shared?.length ?? 0);
+  return own + Math.min(limit - tokens.length, Math.max(MOST_SPARE, Math.ceil(own / 2)));
+}
+
 /** One token for every row. Ended rows are computed along and write nothing. */
-async function decodeStep(sampler: Sampler, { rows, cache }: Batch, params: SamplingParams): Promise<void> {
+async function decodeStep(sampler: Sampler, batch: Batch, params: SamplingParams): Promise<void> {
+  const { rows, cache } = batch;
   const { config } = sampler.weights;
   const last = rows.map(({ tokens, request }) => tokens.at(-1) ?? request.prompt.at(-1)!);
-  const step = await stepRows(sampler, cache, last, params.temperature);
+  const step = await stepRows(sampler, batch, last, params.temperature);
   rows.forEach((row, i) => {
     if (hasEnded(row)) return;
     step.heads.forEach((output, layer) => void appendToken(config, cache, layer, i, output, i));

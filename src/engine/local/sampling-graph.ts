@@ -20,6 +20,7 @@ import type { Fused } from "../../model/tensors.ts";
 import {
   cachedAttention,
   type Seen,
+  type SharedSeen,
   stepAttention,
   treeAttention,
   treeLayoutInputs,
@@ -65,17 +66,21 @@ export const BLOCK = 512;
 export const BLOCKED_FROM = 4096;
 
 /**
- * One new token over each of N rows' caches: as extendGraph, with `mask` [N, 1, 1, S + 1] and the `logits` [N, V]. For
+ * One new token over each of N rows' caches: as extendGraph, with `mask` [N, 1, 1, S + 1] and the `logits` [N, V]. With
+ * `shared`, groups of rows have a beginning in common (shared-prefix.ts), whose entries come first in the mask. For
  * a large vocabulary also the input `inverse_temperature` and the outputs `block_highest`, `block_masses` [N, blocks]
  * (choice.ts).
  */
-export function stepGraph(config: ModelConfig): Graph {
+export function stepGraph(config: ModelConfig, { shared }: { shared: boolean }): Graph {
   const graph = createGraph();
   const inputs = decoderInputs(graph, config, SAMPLING_FUSED);
-  const mask = graph.input("mask", graph.float, ["N", 1, 1, "(S+1)"]);
+  const mask = graph.input("mask", graph.float, ["N", 1, 1, shared ? "(W+S+1)" : "(S+1)"]);
+  const groups = shared ? groupInputs(graph, config) : undefined;
   const hidden = decoderHidden(graph, config, inputs, (layer, heads) => {
     graph.output(`heads.${layer}`, heads);
-    return stepAttention(graph, heads, pastInputs(graph, config, layer, "N"), mask, config);
+    const past = pastInputs(graph, config, layer, "N");
+    const common = groups && { ...groups, ...seenInputs(graph, config, layer, "shared", ["R", "W"]) };
+    return stepAttention(graph, heads, { past, shared: common, mask }, config);
   });
   const logits = linear(graph, hidden!, headWeight(config, inputs));
   graph.output("logits", logits);
@@ -102,8 +107,28 @@ function blockOutputs(graph: Graph, logits: Value): void {
   graph.output("block_masses", sum(graph, masses, { axes: [-1] }));
 }
 
-function pastInputs(graph: Graph, { kvHeads, headSize }: ModelConfig, layer: number, rows: string): Seen {
-  const past = (part: string) =>
-    graph.input(`past_${part}.${layer}`, graph.float, [rows, kvHeads, "S", headSize]);
-  return { keys: past("keys"), values: past("values") };
+function pastInputs(graph: Graph, config: ModelConfig, layer: number, rows: string): Seen {
+  return seenInputs(graph, config, layer, "past", [rows, "S"]);
+}
+
+function seenInputs(
+  graph: Graph,
+  { kvHeads, headSize }: ModelConfig,
+  layer: number,
+  name: string,
+  [rows, length]: readonly [string, string],
+): Seen {
+  const input = (part: string) =>
+    graph.input(`${name}_${part}.${layer}`, graph.float, [rows, kvHeads, length, headSize]);
+  return { keys: input("keys"), values: input("values") };
+}
+
+/** R groups of at most M rows each (shared-prefix.ts). */
+function groupInputs(graph: Graph, { heads, kvHeads }: ModelConfig): Omit<SharedSeen, keyof Seen> {
+  const groups = ["R", kvHeads, "M", heads / kvHeads];
+  return {
+    groupQueries: graph.input("group_queries", "int64", groups),
+    groupRows: graph.input("group_rows", "int64", groups),
+    rowGroups: graph.input("row_groups", "int64", ["N", kvHeads, heads / kvHeads]),
+  };
 }

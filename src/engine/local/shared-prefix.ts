@@ -1,0 +1,108 @@
+/**
+ * Beginnings that rows of a batch have in common: their keys and values are kept and read once for all of a group's
+ * rows, and each row's own cache holds only what follows.
+ */
+import type { Feed } from "../../graph/index.ts";
+import { assembleCache } from "./kv-cache.ts";
+import type { CacheShape, KvNode } from "./kv-store.ts";
+import { int64 } from "./weights.ts";
+
+/** Entries that a batch must save for groups to be worth their extra nodes. Arbitrary, not tuned. */
+const WORTHWHILE = 512;
+
+export interface SharedPrefixes {
+  /** Length of each row's shared beginning, 0 for none. // [B] */
+  lengths: number[];
+  /** Longest of them. */
+  width: number;
+  /** The inputs of sharedInputs (sampling-graph.ts). */
+  feeds: Record<string, Feed>;
+}
+
+/** For each row the kept sequence that it should share with others, or none. */
+export function chooseShared(prompts: readonly (KvNode | undefined)[]): (KvNode | undefined)[] {
+  const users = new Map<KvNode, number>();
+  for (const prompt of prompts) {
+    for (let node = prompt; node; node = node.parent) users.set(node, (users.get(node) ?? 0) + 1);
+  }
+  const savedBy = (node: KvNode) => node.length * (1 - 1 / users.get(node)!);
+  let total = 0;
+  const chosen = prompts.map((prompt) => {
+    let best: KvNode | undefined;
+    for (let node = prompt; node; node = node.parent) {
+      if (savedBy(node) > (best ? savedBy(best) : 0)) best = node;
+    }
+    if (best) total += savedBy(best);
+    return best;
+  });
+  return total >= WORTHWHILE ? chosen : prompts.map(() => undefined);
+}
+
+/** Groups of rows by what they share; undefined when no row shares anything. */
+export function gatherShared(
+  shape: CacheShape & { heads: number },
+  shared: readonly (KvNode | undefined)[],
+): SharedPrefixes | undefined {
+  const nodes = [...new Set(shared)].filter((node) => node !== undefined);
+  if (nodes.length === 0) return undefined;
+  const indexOf = new Map(nodes.map((node, g) => [node, g]));
+  const members = nodes.map((): number[] => []);
+  shared.forEach((node, row) => {
+    if (node) members[indexOf.get(node)!]!.push(row);
+  });
+  // A row without a beginning sees nothing of any group's, but must have a place where it does not.
+  shared.forEach((node, row) => {
+    if (!node) members.reduce((a, b) => (b.length < a.length ? b : a)).push(row);
+  });
+  const most = Math.max(...members.map(({ length }) => length));
+  const width = Math.max(...nodes.map(({ length }) => length));
+  const cache = assembleCache(
+    shape,
+    nodes.map((node) => ({ node })),
+    width,
+  );
+  const dims = [nodes.length, shape.kvHeads, cache.capacity, shape.headSize];
+  const feeds: Record<string, Feed> = groupFeeds(shape, members, most, shared.length);
+  for (let layer = 0; layer < shape.layers; layer++) {
+    feeds[`shared_keys.${layer}`] = { data: cache.keys[layer]!, dims };
+    feeds[`shared_values.${layer}`] = { data: cache.values[layer]!, dims };
+  }
+  return { lengths: shared.map((node) => node?.length ?? 0), width: cache.capacity, feeds };
+}
+
+/**
+ * Between rows and groups, places beyond a group's members taking any row: `group_queries` and `group_rows`
+ * [groups, K, most, G] index the heads of all rows ([B, H+2K]) and the query heads alone ([B, H]); `row_groups`
+ * [B, K, G] indexes the groups' places.
+ */
+function groupFeeds(
+  { heads, kvHeads }: { heads: number; kvHeads: number },
+  members: readonly (readonly number[])[],
+  most: number,
+  rows: number,
+): Record<string, Feed> {
+  const perKey = heads / kvHeads;
+  const size = members.length * kvHeads * most * perKey;
+  const [queries, groupRows] = [new Int32Array(size), new Int32Array(size)];
+  const rowGroups = new Int32Array(rows * heads);
+  let place = 0;
+  for (const group of members) {
+    for (let key = 0; key < kvHeads; key++) {
+      for (let m = 0; m < most; m++) {
+        const row = group[m];
+        for (let g = 0; g < perKey; g++, place++) {
+          const head = key * perKey + g;
+          queries[place] = (row ?? 0) * (heads + 2 * kvHeads) + head;
+          groupRows[place] = (row ?? 0) * heads + head;
+          if (row !== undefined) rowGroups[row * heads + head] = place;
+        }
+      }
+    }
+  }
+  const dims = [members.length, kvHeads, most, perKey];
+  return {
+    group_queries: { data: int64(queries), dims },
+    group_rows: { data: int64(groupRows), dims },
+    row_groups: { data: int64(rowGroups), dims: [rows, kvHeads, perKey] },
+  };
+}
