@@ -6,7 +6,7 @@
 import type { ModelConfig } from "../../model/config.ts";
 
 /** Memory for what may be used again. Arbitrary, not tuned. */
-const STORE_BYTES = 2 ** 30;
+const STORE_BYTES = 2 ** 28;
 
 export type CacheShape = Pick<ModelConfig, "layers" | "kvHeads" | "headSize">;
 
