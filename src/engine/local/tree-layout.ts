@@ -126,76 +126,91 @@ export interface HeadCounts {
 
 /** All but the masks. */
 export function indexFeeds(
-  { roots, levels, tokens, slots }: TreeSlots,
-  { heads, kvHeads }: HeadCounts,
+  slots: TreeSlots,
+  counts: HeadCounts,
   { back }: { back: boolean },
 ): Record<string, Feed> {
-  const shared = heads / kvHeads;
-  const perToken = heads + 2 * kvHeads;
-  const feeds: Record<string, Feed> = {};
-  const spare = tokens - 1;
-  const mixed = new Int32Array(tokens * heads);
-  const table = new Int32Array(tokens * perToken);
-  const starts = levelStarts(levels);
-  const slotCount = starts.at(-1)!;
+  const feeds = tokenFeeds(slots, counts, back);
+  slots.levels.forEach((level, l) => {
+    for (const [name, feed] of Object.entries(levelFeeds(slots, level, counts, back)))
+      feeds[`${name}.${l}`] = feed;
+  });
+  return feeds;
+}
 
-  levels.forEach(({ branches, places, width, tokens: tokensOfSlots }, l) => {
-    const below = places / roots;
-    const rows = { queries: heads, keys: kvHeads, values: kvHeads, outputs: heads };
-    const at = Object.fromEntries(
-      Object.entries(rows).map(([name, count]) => [name, new Int32Array(places * width * count)]),
-    ) as Record<keyof typeof rows, Int32Array>;
-    for (let root = 0; root < roots; root++) {
-      for (let key = 0; key < kvHeads; key++) {
-        for (let place = 0; place < below; place++) {
-          const inLevel = (root * kvHeads + key) * below + place;
-          const source = (root * below + place) * width;
-          for (let t = 0; t < width; t++) {
-            const found = tokensOfSlots[source + t]!;
-            const token = found < 0 ? spare : found;
-            const row = inLevel * width + t;
-            at.keys[row] = token * perToken + heads + key;
-            at.values[row] = token * perToken + heads + kvHeads + key;
-            for (let g = 0; g < shared; g++) {
-              const queryRow = (inLevel * shared + g) * width + t;
-              at.queries[queryRow] = token * perToken + key * shared + g;
-              at.outputs[queryRow] = token * heads + key * shared + g;
-            }
-          }
-        }
+/** Where a level's slots find their heads among the tokens'; empty ones take the spare token's. */
+function levelFeeds(
+  { roots, tokens }: TreeSlots,
+  level: Level,
+  { heads, kvHeads }: HeadCounts,
+  back: boolean,
+): Record<string, Feed> {
+  const { branches, width, tokens: tokensOfSlots } = level;
+  const [shared, perToken] = [heads / kvHeads, heads + 2 * kvHeads];
+  const rows = (count: number) => new Int32Array(tokensOfSlots.length * count);
+  const [queries, outputs, keys, values] = [rows(heads), rows(heads), rows(kvHeads), rows(kvHeads)];
+  tokensOfSlots.forEach((found, slot) => {
+    const token = found < 0 ? tokens - 1 : found;
+    const t = slot % width;
+    for (let key = 0; key < kvHeads; key++) {
+      const block = blockOf(roots, level, kvHeads, Math.floor(slot / width), key);
+      keys[block * width + t] = token * perToken + heads + key;
+      values[block * width + t] = token * perToken + heads + kvHeads + key;
+      for (let g = 0; g < shared; g++) {
+        const row = (block * shared + g) * width + t;
+        queries[row] = token * perToken + key * shared + g;
+        outputs[row] = token * heads + key * shared + g;
       }
     }
-    const lead = [roots, kvHeads, ...branches];
-    for (const [name, array] of Object.entries(at)) {
-      if (name === "outputs" && !back) continue;
-      const dims = name === "queries" || name === "outputs" ? [...lead, shared, width] : [...lead, width];
-      feeds[`${name}.${l}`] = { data: int64(array), dims };
-    }
   });
+  const lead = [roots, kvHeads, ...branches];
+  const feed = (array: Int32Array, dims: number[]): Feed => ({ data: int64(array), dims });
+  return {
+    queries: feed(queries, [...lead, shared, width]),
+    keys: feed(keys, [...lead, width]),
+    values: feed(values, [...lead, width]),
+    ...(back && { outputs: feed(outputs, [...lead, shared, width]) }),
+  };
+}
 
-  for (let token = 0; token < tokens; token++) {
-    const slot = slots[token]!;
-    let l = 0;
-    while (slot >= starts[l + 1]!) l++;
-    const { places, width } = levels[l]!;
-    const below = places / roots;
-    const place = Math.floor((slot - starts[l]!) / width);
-    const t = (slot - starts[l]!) % width;
+/** Where the tokens' heads find theirs among the slots' outputs (`mixed`) and derivatives (`table`). */
+function tokenFeeds(
+  { roots, levels, tokens, slots }: TreeSlots,
+  { heads, kvHeads }: HeadCounts,
+  back: boolean,
+): Record<string, Feed> {
+  const [shared, perToken] = [heads / kvHeads, heads + 2 * kvHeads];
+  const starts = levelStarts(levels);
+  const slotCount = starts.at(-1)!;
+  const mixed = new Int32Array(tokens * heads);
+  const table = new Int32Array(tokens * perToken);
+  slots.forEach((slot, token) => {
+    const l = starts.findLastIndex((start) => start <= slot);
+    const level = levels[l]!;
+    const place = Math.floor((slot - starts[l]!) / level.width);
+    const t = (slot - starts[l]!) % level.width;
     for (let key = 0; key < kvHeads; key++) {
-      const inLevel = (Math.floor(place / below) * kvHeads + key) * below + (place % below);
-      const keyRow = starts[l]! * kvHeads + inLevel * width + t;
+      const block = blockOf(roots, level, kvHeads, place, key);
+      const keyRow = starts[l]! * kvHeads + block * level.width + t;
       table[token * perToken + heads + key] = slotCount * heads + keyRow;
       table[token * perToken + heads + kvHeads + key] = slotCount * (heads + kvHeads) + keyRow;
       for (let g = 0; g < shared; g++) {
-        const queryRow = starts[l]! * heads + (inLevel * shared + g) * width + t;
+        const queryRow = starts[l]! * heads + (block * shared + g) * level.width + t;
         mixed[token * heads + key * shared + g] = queryRow;
         table[token * perToken + key * shared + g] = queryRow;
       }
     }
-  }
-  feeds.mixed = { data: int64(mixed), dims: [tokens, heads] };
-  if (back) feeds.table = { data: int64(table), dims: [tokens * perToken] };
-  return feeds;
+  });
+  return {
+    mixed: { data: int64(mixed), dims: [tokens, heads] },
+    ...(back && { table: { data: int64(table), dims: [tokens * perToken] } }),
+  };
+}
+
+/** Index of a place's run of tokens for one key head in [B, K, C1…Cl]: key heads come before branches. */
+function blockOf(roots: number, { places }: Level, kvHeads: number, place: number, key: number): number {
+  const below = places / roots;
+  return (Math.floor(place / below) * kvHeads + key) * below + (place % below);
 }
 
 /** Number of slots above each level, and of all. */
