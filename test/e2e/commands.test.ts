@@ -15,7 +15,6 @@ import {
   makeTinyModel,
   readLines,
   run,
-  runArgv,
   tiny,
 } from "./tiny.test.kit.ts";
 
@@ -95,35 +94,6 @@ describe("a trained run", () => {
       const { code, out, err } = await run("eval", { "--checkpoint": checkpoint });
       expect([code, firstTry(out), err.includes("error")]).toEqual([0, expected, false]);
     }
-  });
-
-  test("swap lets each model retry after the other's reflections, and keeps the table", async () => {
-    const results = JSON.parse(await readFile(join(output, "results.json"), "utf8"));
-    const { code, out } = await runArgv(["swap", output]);
-    expect(code).toBe(0);
-    const cells = JSON.parse(await readFile(join(output, "swap.json"), "utf8"));
-    expect(cells.map(({ reflector, retrier }: Record<string, string>) => `${reflector} ${retrier}`)).toEqual([
-      "start start",
-      "trained start",
-      "start trained",
-      "trained trained",
-    ]);
-    // the corners are the run's own evaluations
-    expect(cells[0].rescue).toEqual(results.measures.rescue.start);
-    expect(cells[3].rescue).toEqual(results.measures.rescue.trained);
-    expect(cells[3].gain).toEqual(results.measures.rescue.gain);
-    expect(out).toMatch(
-      /^reflections by +retries by +rescue +gain, 95 % interval\n-+\nstarting model +starting model +/,
-    );
-    expect(out.trim().split("\n")).toHaveLength(6);
-  });
-
-  test("swap refuses what is no finished run, and writes nothing", async () => {
-    const { code, err } = await runArgv(["swap", model]);
-    expect(code).toBe(1);
-    expect(err).toContain(`error: ${model}: must be a finished run, got none of its test-start.json`);
-    expect(err).toContain("hint: name the folder of a run that has ended");
-    expect(existsSync(join(model, "swap.json"))).toBe(false);
   });
 
   test("sample shows episodes that a person can read", async () => {
