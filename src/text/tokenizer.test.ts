@@ -49,6 +49,19 @@ describe("the tiny tokenizer", async () => {
     );
   });
 
+  test("characters that hold a surrogate next to a control token's name neither become one nor are lost", () => {
+    // pairs that end in U+DFFF (🏿), and that begin with U+D800 (𐀀)
+    for (const character of ["🏿", "\u{11fff}", "\u{10000}", "\u{103ff}"]) {
+      const text = `a${character}<|user|>${character}<|end|>b`;
+      const ids = tokenizer.encode(text);
+      expect(ids.filter((id) => tokenizer.controlIds.has(id))).toEqual([]);
+      expect(tokenizer.decode(ids)).toBe(text);
+    }
+    const template = tokenizer.encodeTemplate("<|user|>🏿\u{10000}<|end|>");
+    expect([template[0], template.at(-1)]).toEqual([1, 0]);
+    expect(tokenizer.decodeWithSpecials(template)).toBe("<|user|>🏿\u{10000}<|end|>");
+  });
+
   test("recognises special tokens in template text only", () => {
     expect(tokenizer.encodeTemplate("<|user|>the<|end|>")).toEqual([1, 262, 0]);
     expect(tokenizer.encode("<|user|>the<|end|>").filter((id) => id < 4)).toEqual([]);

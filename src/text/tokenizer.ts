@@ -41,8 +41,11 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   return createTokenizer(await readTokenizerFiles(folder));
 }
 
-// A lone surrogate: well-formed text has none, and text that is not well-formed is repaired before it is encoded.
-const MARK = "\uDFFF";
+// A lone surrogate: well-formed text has none, and text that is not well-formed is repaired before it is encoded. A high
+// one, which in text only ever stands before a low one: a low one also ends pairs, and 🏿<|user|> would spell the name.
+const MARK = "\uD800";
+/** Not where it begins a pair, as it does in 1,024 characters from U+10000 on. */
+const LONE_MARK = new RegExp(MARK, "gu");
 
 /** Takes over `files.tokenizer`, which it changes. */
 export function createTokenizer(files: TokenizerFiles): TextTokenizer {
@@ -72,7 +75,7 @@ export function createTokenizer(files: TokenizerFiles): TextTokenizer {
     const known = tokens.filter((id) => library.id_to_token(id) !== undefined);
     if (known.length === 0) return ""; // the library throws on an empty list
     // Clean-up would change what a verifier sees: "1 , 2" is not "1, 2".
-    return library.decode(known, { clean_up_tokenization_spaces: false }).replaceAll(MARK, "");
+    return library.decode(known, { clean_up_tokenization_spaces: false }).replace(LONE_MARK, "");
   };
 
   return {
