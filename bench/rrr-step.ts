@@ -7,8 +7,9 @@
 import type { Datum } from "../src/core/datum.ts";
 import { createRng } from "../src/core/rng.ts";
 import type { SamplingParams } from "../src/engine/contract.ts";
+import { median } from "../src/engine/local/bench.ts";
 import { createCore } from "../src/engine/local/core.ts";
-import { argument, median, randomModel, type ShapeName } from "./shapes.ts";
+import { argument, randomModel, type ShapeName } from "./shapes.ts";
 
 /** Tokens: failures, reflections on each, failed conversation, reflection, retry prompt, retry. */
 const VARIANTS = {

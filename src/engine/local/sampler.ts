@@ -18,8 +18,8 @@ const ROWS_PER_BATCH = 256;
 /** Leaving and entering copies the cache, so it waits until this share of the places is free. */
 const SHARE_TO_CHANGE = 0.25;
 
-/** Entries that a row's cache has to spare when it is made, or half of those in use. Arbitrary, not tuned. */
-const MOST_SPARE = 32;
+/** Spare entries of a row's cache when it is made, unless half of those in use are more. Arbitrary, not tuned. */
+const LEAST_SPARE = 32;
 
 /** A sample under way. */
 interface Row {
@@ -142,7 +142,7 @@ async function admit(sampler: Sampler, entering: readonly Row[]): Promise<void> 
 /** Own entries of a row now, and some to come: a cache that grows is copied, and spare entries cost attention. */
 function entriesAhead({ request, shared, tokens, limit }: Row): number {
   const own = request.prompt.length + tokens.length - (shared?.length ?? 0);
-  return own + Math.min(limit - tokens.length, Math.max(MOST_SPARE, Math.ceil(own / 2)));
+  return own + Math.min(limit - tokens.length, Math.max(LEAST_SPARE, Math.ceil(own / 2)));
 }
 
 /** One token for every row. Ended rows are computed along and write nothing. */
