@@ -1,27 +1,36 @@
-/** Cosines and sines of rotary position embedding by position, with Llama 3.1's frequency scaling. */
+/**
+ * Cosines and sines of rotary position embedding by position, with Llama 3.1's frequency scaling. Queries have rows of
+ * their own that also hold attention's factor 1/√D: scaling costs nothing there.
+ */
 import type { ModelConfig } from "./config.ts";
 
 export interface RopeTables {
   cos: Float32Array;
   sin: Float32Array;
-  /** [positions + 1, headSize/2]: the last row turns nothing. */
+  /** [2 · positions + 1, headSize/2]: rows for keys, rows for queries, and one that turns nothing. */
   dims: [number, number];
+  /** How many there are; the row of a query at position p is positions + p. */
+  positions: number;
 }
 
 /** Angles are position · frequency, with float32 frequencies as transformers computes them. */
 export function ropeTables(config: ModelConfig, positions: number): RopeTables {
   const half = config.headSize / 2;
   const frequencies = inverseFrequencies(config);
-  const cos = new Float32Array((positions + 1) * half).fill(1, positions * half);
-  const sin = new Float32Array((positions + 1) * half);
+  const cos = new Float32Array((2 * positions + 1) * half).fill(1, 2 * positions * half);
+  const sin = new Float32Array((2 * positions + 1) * half);
+  const factor = 1 / Math.sqrt(config.headSize);
   for (let position = 0; position < positions; position++) {
     for (let i = 0; i < half; i++) {
       const angle = Math.fround(position * frequencies[i]!);
-      cos[position * half + i] = Math.cos(angle);
-      sin[position * half + i] = Math.sin(angle);
+      const [key, query] = [position * half + i, (positions + position) * half + i];
+      cos[key] = Math.cos(angle);
+      sin[key] = Math.sin(angle);
+      cos[query] = factor * Math.cos(angle);
+      sin[query] = factor * Math.sin(angle);
     }
   }
-  return { cos, sin, dims: [positions + 1, half] };
+  return { cos, sin, dims: [2 * positions + 1, half], positions };
 }
 
 /** theta^(−2i/D); "llama3" scaling divides low frequencies by `factor` and blends in between (modeling_rope_utils.py). */
@@ -46,7 +55,7 @@ const cache = new WeakMap<ModelConfig, RopeTables>();
 /** Tables with at least that many positions; computed anew only when they must grow, and then doubled. */
 export function cachedRopeTables(config: ModelConfig, positions: number): RopeTables {
   let tables = cache.get(config);
-  if (!tables || tables.dims[0] <= positions) {
+  if (!tables || tables.positions < positions) {
     tables = ropeTables(config, 2 ** Math.ceil(Math.log2(Math.max(64, positions))));
     cache.set(config, tables);
   }

@@ -102,8 +102,8 @@ interface Attended extends Seen {
 }
 
 /**
- * softmax(q·kᵀ/√D + mask)·v for every token of the trees. The table holds each token's query heads, key heads and value
- * heads, rotated. // [N·(H+2K), 1, D] → [N, H·D]
+ * softmax(q·kᵀ + mask)·v for every token of the trees. The table holds each token's query heads, key heads and value
+ * heads, rotated, the queries also divided by √D (rope-tables.ts). // [N·(H+2K), 1, D] → [N, H·D]
  */
 export function treeAttention(graph: Graph, rows: Value, layout: TreeLayout): Value {
   const table = asTable(graph, rows);
@@ -178,9 +178,8 @@ export function stepAttention(
       Value,
     ];
     const grouped = reshape(graph, queries, ["N", kvHeads, heads / kvHeads, size]);
-    const alpha = 1 / Math.sqrt(size);
-    const own = [past.keys, keys].map((seen) => matmul(graph, grouped, seen, { transB: true, alpha }));
-    const common = shared ? [sharedScores(graph, rows, shared, alpha)] : [];
+    const own = [past.keys, keys].map((seen) => matmul(graph, grouped, seen, { transB: true }));
+    const common = shared ? [sharedScores(graph, rows, shared)] : [];
     const scores = join(graph, [...common, ...own]);
     const masked = graph.node("Add", [scores, mask], rows.dtype, scores.shape);
     const widths = shared ? ["W", "S", 1] : ["S", 1];
@@ -193,9 +192,9 @@ export function stepAttention(
 }
 
 /** // → [N, K, G, W] */
-function sharedScores(graph: Graph, rows: Value, shared: SharedSeen, alpha: number): Value {
+function sharedScores(graph: Graph, rows: Value, shared: SharedSeen): Value {
   const queries = over(graph, take(graph, asTable(graph, rows), shared.groupQueries), shared.keys);
-  const scores = matmul(graph, queries, shared.keys, { transB: true, alpha });
+  const scores = matmul(graph, queries, shared.keys, { transB: true });
   return take(graph, below(graph, scores), shared.rowGroups);
 }
 
@@ -222,13 +221,8 @@ function attend(graph: Graph, table: Value, level: TreeLevel, above: readonly Se
     take(graph, table, rows),
   ) as [Value, Value, Value];
   const parts = [...above, { keys, values }];
-  const alpha = scoreFactor(queries);
   const scores = parts.map((part) =>
-    asRows(
-      graph,
-      matmul(graph, over(graph, queries, part.keys), part.keys, { transB: true, alpha }),
-      queries,
-    ),
+    asRows(graph, matmul(graph, over(graph, queries, part.keys), part.keys, { transB: true }), queries),
   );
   const joined = join(graph, scores);
   const masked = graph.node("Add", [joined, level.mask], queries.dtype, joined.shape);
@@ -248,7 +242,7 @@ function attend(graph: Graph, table: Value, level: TreeLevel, above: readonly Se
 
 /**
  * The derivative of the table. With dP = dO·vᵀ: dS = P ∘ (dP − Σ dO∘O), since Σ over all keys of dP∘P is Σ dO∘O
- * (Dao 2022, FlashAttention, appendix B.2); dq = dS·k/√D, dk = dSᵀ·q/√D, dv = Pᵀ·dO.
+ * (Dao 2022, FlashAttention, appendix B.2); dq = dS·k, dk = dSᵀ·q, dv = Pᵀ·dO.
  */
 function derive(graph: Graph, dRows: Value, { back }: TreeLayout, levels: readonly Attended[]): Value {
   if (!back) throw graphError("treeAttention", "the layout must have the rows of the derivative", dRows);
@@ -261,14 +255,13 @@ function derive(graph: Graph, dRows: Value, { back }: TreeLayout, levels: readon
   levels.forEach(({ queries, probabilities, output }, l) => {
     const dOutput = take(graph, dRows, back.outputs[l]!);
     const inner = sum(graph, mul(graph, dOutput, output), { axes: [-1], keepDims: true });
-    const alpha = scoreFactor(queries);
     probabilities.forEach((p, k) => {
       const { keys, values } = levels[k]!;
       const dOver = over(graph, dOutput, values);
       const dP = asRows(graph, matmul(graph, dOver, values, { transB: true }), queries);
       const dScores = over(graph, mul(graph, p, sub(graph, dP, inner)), keys);
-      accumulate(queries, matmul(graph, dScores, keys, { alpha }));
-      accumulate(keys, matmul(graph, dScores, over(graph, queries, keys), { transA: true, alpha }));
+      accumulate(queries, matmul(graph, dScores, keys));
+      accumulate(keys, matmul(graph, dScores, over(graph, queries, keys), { transA: true }));
       accumulate(values, matmul(graph, over(graph, p, values), dOver, { transA: true }));
     });
   });
@@ -278,8 +271,6 @@ function derive(graph: Graph, dRows: Value, { back }: TreeLayout, levels: readon
   );
   return take(graph, stack(graph, parts, size), back.table);
 }
-
-const scoreFactor = (queries: Value) => 1 / Math.sqrt(queries.shape.at(-1) as number);
 
 const joinedWidth = (widths: readonly Dim[]): Dim =>
   widths.length === 1 ? widths[0]! : `(${widths.join("+")})`;

@@ -164,9 +164,9 @@ describe.each([
     const plain = await plainPass(weights, data, ppo);
     const packed = await (await float64Pass(weights, data, ppo))(Float64Array.from(weights.flat));
     expect(packed.computedTokens).toBe(distinct);
-    // 1e-8: the feeds (rotation tables, per-token numbers) are float32 in both
-    expect(largestDistance(weights, packed.gradient, plain.gradient)).toBeLessThan(1e-8);
-    expect(largestLogprobDistance(packed.logprobs, plain.logprobs)).toBeLessThan(1e-8);
+    // the engine's tables hold 1/√D in float32, the oracle divides in float64
+    expect(largestDistance(weights, packed.gradient, plain.gradient)).toBeLessThan(2e-6);
+    expect(largestLogprobDistance(packed.logprobs, plain.logprobs)).toBeLessThan(2e-6);
   });
 
   test("without sharing computes every token and gives the same", async () => {

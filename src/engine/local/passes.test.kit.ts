@@ -20,7 +20,7 @@ import {
   transpose,
   type Value,
 } from "../../graph/index.ts";
-import { decoderHidden, decoderInputs, headWeight } from "../../model/decoder.ts";
+import { decoderHidden, decoderInputs, headsPerToken, headWeight } from "../../model/decoder.ts";
 import { fuseTensors } from "../../model/tensors.ts";
 import type { Loss } from "../contract.ts";
 import {
@@ -169,7 +169,7 @@ export async function plainPass(weights: Weights, data: readonly Datum[], loss: 
       tokens: { data: int64(datum.tokens), dims: [length] },
       rows: { data: int64(positions), dims: [length] },
       targets: { data: int64(datum.targets), dims: [length] },
-      ...rotationFeeds(config, positions, length),
+      ...plainRotation(config, positions),
       mask: { data: causalMask(length), dims: [length, length] },
       inverse_temperature: scalar(1 / (loss.temperature ?? 1)),
       weights: numbers(datum.weights),
@@ -187,6 +187,17 @@ export async function plainPass(weights: Weights, data: readonly Datum[], loss: 
     pass.computedTokens += length;
   }
   return pass;
+}
+
+/** Queries turn like keys here: the oracle's attention divides by √D itself. */
+function plainRotation(config: Weights["config"], positions: Int32Array): Record<string, Feed> {
+  const feeds = rotationFeeds(config, positions, positions.length);
+  const perToken = headsPerToken(config);
+  const rows = (feeds.positions!.data as BigInt64Array).slice();
+  positions.forEach((position, t) => {
+    rows.fill(BigInt(position), t * perToken, t * perToken + config.heads);
+  });
+  return { ...feeds, positions: { data: rows, dims: feeds.positions!.dims } };
 }
 
 function plainGraph({ config }: Weights, loss: Loss): Graph {

@@ -111,7 +111,7 @@ export function* planPass(
   }
 }
 
-/** Query and key heads turn by their token's position, value heads not at all. */
+/** Query and key heads turn by their token's position, in rows of their own (rope-tables.ts); value heads not at all. */
 export function rotationFeeds(
   config: Weights["config"],
   positions: ArrayLike<number>,
@@ -121,9 +121,12 @@ export function rotationFeeds(
   for (let t = 0; t < positions.length; t++) longest = Math.max(longest, positions[t]!);
   const tables = cachedRopeTables(config, longest + 1);
   const perToken = headsPerToken(config);
-  const rotated = config.heads + config.kvHeads;
   const rows = new Int32Array(count * perToken).fill(tables.dims[0] - 1);
-  for (let t = 0; t < count; t++) rows.fill(positions[t] ?? 0, t * perToken, t * perToken + rotated);
+  for (let t = 0; t < count; t++) {
+    const [position, first] = [positions[t] ?? 0, t * perToken];
+    rows.fill(tables.positions + position, first, first + config.heads);
+    rows.fill(position, first + config.heads, first + config.heads + config.kvHeads);
+  }
   return {
     positions: { data: int64(rows), dims: [rows.length, 1] },
     rope_cos: { data: tables.cos, dims: tables.dims },
