@@ -12,15 +12,19 @@ function mix(h: number): number {
   return h ^ (h >>> 16);
 }
 
+function begin(seed: number): number {
+  const h = mix((seed | 0) ^ 0x9e3779b9);
+  return mix(h ^ Math.floor(seed / 0x1_0000_0000));
+}
+
+function absorb(h: number, counter: number): number {
+  const low = mix((Math.imul(h, 5) + 0xe6546b64) ^ (counter | 0));
+  return mix(low ^ Math.imul(Math.floor(counter / 0x1_0000_0000), 0x1b873593));
+}
+
 /** Hashes a seed and counters (integers up to 2^53) to an unsigned 32-bit integer; also derives child seeds. */
 export function hashSeed(seed: number, ...counters: readonly number[]): number {
-  let h = mix((seed | 0) ^ 0x9e3779b9);
-  h = mix(h ^ Math.floor(seed / 0x1_0000_0000));
-  for (const counter of counters) {
-    h = mix((Math.imul(h, 5) + 0xe6546b64) ^ (counter | 0));
-    h = mix(h ^ Math.imul(Math.floor(counter / 0x1_0000_0000), 0x1b873593));
-  }
-  return h >>> 0;
+  return counters.reduce(absorb, begin(seed)) >>> 0;
 }
 
 /** A 32-bit hash of text, for forking a stream by label. */
@@ -32,8 +36,9 @@ export function hashText(text: string): number {
 
 /** A uniform number in [0, 1) with 53 random bits, a pure function of its arguments. */
 export function uniform(seed: number, ...counters: readonly number[]): number {
-  const high = hashSeed(seed, ...counters, 0) >>> 5;
-  const low = hashSeed(seed, ...counters, 1) >>> 6;
+  const h = counters.reduce(absorb, begin(seed));
+  const high = absorb(h, 0) >>> 5;
+  const low = absorb(h, 1) >>> 6;
   return (high * 0x400_0000 + low) / 2 ** 53;
 }
 

@@ -51,23 +51,22 @@ export interface TreeShape {
   levels: number;
   /** Is a derivative needed? */
   back: boolean;
-  /** Symbol of the length of a cache that the tokens also see. */
-  past?: string;
+  /** Symbols of the lengths of caches that the tokens also see. */
+  past?: readonly string[];
 }
 
 /** Inputs of the graph for a tree. */
 export function treeLayoutInputs(
   graph: Graph,
-  { heads, kvHeads, levels, back, past }: TreeShape,
+  { heads, kvHeads, levels, back, past = [] }: TreeShape,
 ): TreeLayout {
   const widths = Array.from({ length: levels }, (_, k) => `N${k}`);
   const lead = (l: number) => ["B", kvHeads, ...widths.slice(1, l + 1).map((_, k) => `C${k + 1}`)];
   const perHead = (l: number) => [...lead(l), heads / kvHeads, widths[l]!];
   const rows = (name: string, shape: Shape) => graph.input(name, "int64", shape);
   const maskShape = (l: number) => {
-    if (l === 0 && past === undefined) return [widths[0]!, widths[0]!];
-    const seen = [...(past === undefined ? [] : [past]), ...widths.slice(0, l + 1)];
-    return ["B", 1, ...lead(l).slice(2), 1, widths[l]!, joinedWidth(seen)];
+    if (l === 0 && past.length === 0) return [widths[0]!, widths[0]!];
+    return ["B", 1, ...lead(l).slice(2), 1, widths[l]!, joinedWidth([...past, ...widths.slice(0, l + 1)])];
   };
   return {
     levels: widths.map((width, l) => ({
@@ -131,18 +130,36 @@ export function treeAttention(graph: Graph, rows: Value, layout: TreeLayout): Va
   return output;
 }
 
+/** What new tokens see that is computed already: each row's own cache [B, K, S, D], and what its group shares. */
+export interface SeenBefore {
+  past: Seen;
+  shared?: SharedSeen;
+}
+
+/** What groups of rows see in common [groups, K, W, D], and the way between rows' tokens and groups. */
+export interface SharedSeen extends Seen {
+  /** Query heads of each group's tokens among all heads, and among the rows' queries. // int64 [groups, K, tokens, G] */
+  groupQueries: Value;
+  groupRows: Value;
+  /** Place of each row's queries among the groups'. // int64 [B, K, G, T] */
+  rowGroups: Value;
+}
+
 /**
- * The same for rows of new tokens over a cache, which is only read: scores against it and against the new tokens are
- * joined before the softmax. No derivative. // past [B, K, S, D], rows [N·(H+2K), 1, D] → [N, H·D]
+ * The same for rows of new tokens over caches, which are only read: scores against them and against the new tokens are
+ * joined before the softmax. Rows of a group read what they share together. No derivative.
+ * // rows [N·(H+2K), 1, D] → [N, H·D]
  */
 export function cachedAttention(
   graph: Graph,
   rows: Value,
   { levels, mixed }: Pick<TreeLayout, "levels" | "mixed">,
-  past: Seen,
+  { past, shared }: SeenBefore,
 ): Value {
   const table = asTable(graph, rows);
-  return withoutTape(graph, () => mix(graph, [attend(graph, table, levels[0]!, [past]).output], mixed));
+  return withoutTape(graph, () =>
+    mix(graph, [attend(graph, table, levels[0]!, [past], shared).output], mixed),
+  );
 }
 
 /** // [N·(H+2K), 1, D] → [N·(H+2K), D] */
@@ -150,24 +167,14 @@ function asTable(graph: Graph, rows: Value): Value {
   return reshape(graph, rows, [rows.shape[0]!, rows.shape[2]!]);
 }
 
-/** What groups of rows see in common, and the way between rows and groups. */
-export interface SharedSeen extends Seen {
-  /** Query heads of each group's rows among all heads, and among the query heads. // int64 [groups, K, rows, G] */
-  groupQueries: Value;
-  groupRows: Value;
-  /** Place of each row's query heads among the groups'. // int64 [N, K, G] */
-  rowGroups: Value;
-}
-
 /**
- * The same for one new token per row, with the fewest nodes: at this size each costs more than what it computes. Rows of
- * a group read their `shared` keys and values [groups, K, W, D] together.
- * // heads [N·(H+2K), 1, D], past [N, K, S, D], mask [N, 1, 1, (W +) S + 1] → [N, H·D]
+ * The same for one new token per row, with the fewest nodes: at this size each costs more than what it computes.
+ * // mask [N, 1, 1, 1, (W +) S + 1] → [N, H·D]
  */
 export function stepAttention(
   graph: Graph,
   rows: Value,
-  { past, shared, mask }: { past: Seen; shared?: SharedSeen | undefined; mask: Value },
+  { past, shared, mask }: SeenBefore & { mask: Value },
   { heads, kvHeads, headSize: size }: { heads: number; kvHeads: number; headSize: number },
 ): Value {
   return withoutTape(graph, () => {
@@ -179,26 +186,30 @@ export function stepAttention(
     ];
     const grouped = reshape(graph, queries, ["N", kvHeads, heads / kvHeads, size]);
     const own = [past.keys, keys].map((seen) => matmul(graph, grouped, seen, { transB: true }));
-    const common = shared ? [sharedScores(graph, rows, shared)] : [];
-    const scores = join(graph, [...common, ...own]);
+    const flat = own.map((x) => reshape(graph, x, ["N", kvHeads, heads / kvHeads, 1, x.shape.at(-1)!]));
+    const common = shared ? [sharedScores(graph, asTable(graph, rows), shared)] : [];
+    const scores = join(graph, [...common, ...flat]);
     const masked = graph.node("Add", [scores, mask], rows.dtype, scores.shape);
     const widths = shared ? ["W", "S", 1] : ["S", 1];
     const probabilities = cut(graph, softmax(graph, masked), widths);
-    const [before, fresh] = probabilities.slice(-2) as [Value, Value];
+    const [before, fresh] = probabilities
+      .slice(-2)
+      .map((x) => reshape(graph, x, ["N", kvHeads, heads / kvHeads, x.shape.at(-1)!])) as [Value, Value];
     const mixed = add(graph, matmul(graph, before, past.values), matmul(graph, fresh, values));
-    const all = shared ? add(graph, mixed, sharedMix(graph, probabilities[0]!, shared)) : mixed;
+    const outputs = reshape(graph, mixed, ["N", kvHeads, heads / kvHeads, 1, size]);
+    const all = shared ? add(graph, outputs, sharedMix(graph, probabilities[0]!, shared)) : outputs;
     return reshape(graph, all, ["N", heads * size]);
   });
 }
 
-/** // → [N, K, G, W] */
-function sharedScores(graph: Graph, rows: Value, shared: SharedSeen): Value {
-  const queries = over(graph, take(graph, asTable(graph, rows), shared.groupQueries), shared.keys);
+/** // table [N·(H+2K), D] → [B, K, G, T, W] */
+function sharedScores(graph: Graph, table: Value, shared: SharedSeen): Value {
+  const queries = over(graph, take(graph, table, shared.groupQueries), shared.keys);
   const scores = matmul(graph, queries, shared.keys, { transB: true });
   return take(graph, below(graph, scores), shared.rowGroups);
 }
 
-/** // probabilities [N, K, G, W] → [N, K, G, D] */
+/** // probabilities [B, K, G, T, W] → [B, K, G, T, D] */
 function sharedMix(graph: Graph, probabilities: Value, shared: SharedSeen): Value {
   const grouped = over(graph, take(graph, below(graph, probabilities), shared.groupRows), shared.values);
   return take(graph, below(graph, matmul(graph, grouped, shared.values)), shared.rowGroups);
@@ -216,7 +227,13 @@ function mix(graph: Graph, outputs: readonly Value[], mixed: Value): Value {
   return reshape(graph, take(graph, stack(graph, outputs, size), mixed), [tokens, heads * size]);
 }
 
-function attend(graph: Graph, table: Value, level: TreeLevel, above: readonly Seen[]): Attended {
+function attend(
+  graph: Graph,
+  table: Value,
+  level: TreeLevel,
+  above: readonly Seen[],
+  shared?: SharedSeen,
+): Attended {
   const [queries, keys, values] = [level.queries, level.keys, level.values].map((rows) =>
     take(graph, table, rows),
   ) as [Value, Value, Value];
@@ -224,18 +241,17 @@ function attend(graph: Graph, table: Value, level: TreeLevel, above: readonly Se
   const scores = parts.map((part) =>
     asRows(graph, matmul(graph, over(graph, queries, part.keys), part.keys, { transB: true }), queries),
   );
-  const joined = join(graph, scores);
+  const joined = join(graph, shared ? [sharedScores(graph, table, shared), ...scores] : scores);
   const masked = graph.node("Add", [joined, level.mask], queries.dtype, joined.shape);
-  const probabilities = cut(
-    graph,
-    softmax(graph, masked),
-    parts.map((part) => part.keys.shape.at(-2)!),
-  );
+  const widths = [...(shared ? [shared] : []), ...parts].map((part) => part.keys.shape.at(-2)!);
+  const all = cut(graph, softmax(graph, masked), widths);
+  const probabilities = shared ? all.slice(1) : all;
   const output = probabilities
     .map((p, k) => {
       const { values: seen } = parts[k]!;
       return asRows(graph, matmul(graph, over(graph, p, seen), seen), queries);
     })
+    .concat(shared ? [sharedMix(graph, all[0]!, shared)] : [])
     .reduce((a, b) => graph.node("Add", [a, b], a.dtype, a.shape));
   return { queries, keys, values, probabilities, output };
 }

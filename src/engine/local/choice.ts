@@ -37,7 +37,7 @@ export function chooseToken(
 
 /** Blocks of a short row, which JavaScript sums up as fast as the graph. */
 function measureBlocks(scores: Float32Array, temperature: number): Blocks {
-  const highest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const highest = scores[argmax(scores)]!;
   let mass = 0;
   if (temperature > 0) {
     for (let i = 0; i < scores.length; i++) mass += Math.exp((scores[i]! - highest) / temperature);

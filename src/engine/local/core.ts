@@ -10,6 +10,7 @@ import type { Engine, EngineInfo, Loss } from "../contract.ts";
 import { adamStep, createAdamState } from "./adamw.ts";
 import { checkDatums, checkTemperature } from "./datum-check.ts";
 import { createKvStore } from "./kv-store.ts";
+import { createMemoryPool } from "./memory-pool.ts";
 import { runForward, runForwardBackward } from "./passes.ts";
 import type { Sampler } from "./prefill.ts";
 import { runSample } from "./sampler.ts";
@@ -68,8 +69,9 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
     weights,
     feeds: weightFeeds(fuseTensors(parameters, SAMPLING_FUSED), flat),
     store: createKvStore(),
+    memory: createMemoryPool(),
     prefill: (levels) => session(`prefill ${levels} levels`, () => prefillGraph(config, levels)),
-    extend: () => session("extend", () => extendGraph(config)),
+    extend: ({ shared }) => session(`extend, shared ${shared}`, () => extendGraph(config, { shared })),
     step: ({ shared }) => session(`step, shared ${shared}`, () => stepGraph(config, { shared })),
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };

@@ -1,9 +1,10 @@
 /**
  * Keys and values of a batch of growing rows, kept as plain arrays that are fed to the graph without a copy.
- * Row b holds lengths[b] entries; the rest of its capacity is zero and masked.
+ * Row b holds lengths[b] entries; the rest of its capacity is masked.
  */
 import type { Feed } from "../../graph/index.ts";
 import type { CacheShape, KvNode } from "./kv-store.ts";
+import type { MemoryPool } from "./memory-pool.ts";
 import { MASKED } from "./tree-layout.ts";
 
 /** Capacity grows in steps of this many entries: each growth copies the cache, each spare entry costs attention. */
@@ -14,7 +15,9 @@ export interface KvCache {
   /** Length of what comes before each row's entries and is kept elsewhere (shared-prefix.ts). */
   starts: number[];
   capacity: number;
-  /** One array per layer. // [B, K, capacity, D] */
+  /** All layers' numbers. */
+  memory: Float32Array;
+  /** One part of the memory per layer. // [B, K, capacity, D] */
   keys: Float32Array[];
   values: Float32Array[];
 }
@@ -31,11 +34,14 @@ export interface Heads {
 }
 
 /** A cache of rows copied from their sources, with room for at least `entries` each. */
-export function assembleCache(shape: CacheShape, sources: readonly RowSource[], entries: number): KvCache {
+export function assembleCache(
+  shape: CacheShape,
+  sources: readonly RowSource[],
+  entries: number,
+  memoryPool?: MemoryPool,
+): KvCache {
   const capacity = Math.ceil(entries / GROWTH) * GROWTH;
-  const size = sources.length * shape.kvHeads * capacity * shape.headSize;
-  const perLayer = () => Array.from({ length: shape.layers }, () => new Float32Array(size));
-  const cache: KvCache = { lengths: [], starts: [], capacity, keys: perLayer(), values: perLayer() };
+  const cache = emptyCache(shape, sources.length, capacity, memoryPool);
   sources.forEach((source, row) => {
     if ("cache" in source) {
       copyRow(shape, cache, row, source.cache, source.row);
@@ -47,8 +53,37 @@ export function assembleCache(shape: CacheShape, sources: readonly RowSource[], 
       cache.lengths.push((source.node?.length ?? 0) - start);
       cache.starts.push(start);
     }
+    clearSpare(shape, cache, row);
   });
   return cache;
+}
+
+function emptyCache(shape: CacheShape, rows: number, capacity: number, pool?: MemoryPool): KvCache {
+  const size = rows * shape.kvHeads * capacity * shape.headSize;
+  const total = 2 * shape.layers * size;
+  const memory = pool ? pool.take(total) : new Float32Array(total);
+  const perLayer = (first: number) =>
+    Array.from({ length: shape.layers }, (_, layer) =>
+      memory.subarray((first + layer) * size, (first + layer + 1) * size),
+    );
+  return {
+    lengths: [],
+    starts: [],
+    capacity,
+    memory,
+    keys: perLayer(0),
+    values: perLayer(shape.layers),
+  };
+}
+
+/** Used memory holds anything, and what is masked is still multiplied: by 0, which needs a finite number. */
+function clearSpare({ kvHeads, headSize }: CacheShape, cache: KvCache, row: number) {
+  for (const array of [...cache.keys, ...cache.values]) {
+    for (let head = 0; head < kvHeads; head++) {
+      const start = (row * kvHeads + head) * cache.capacity;
+      array.fill(0, (start + cache.lengths[row]!) * headSize, (start + cache.capacity) * headSize);
+    }
+  }
 }
 
 function copyRow(
@@ -90,28 +125,29 @@ function copyNode(
   }
 }
 
-/** Appends a layer's heads of token n of a graph's output to row `row`. The caller advances `lengths` after all layers. */
-export function appendToken(
-  shape: CacheShape,
+/** Appends token n of a step's outputs to row n, for each of the named rows. */
+export function appendTokens(
+  { kvHeads, headSize }: CacheShape,
   cache: KvCache,
-  layer: number,
-  row: number,
-  output: Heads,
-  n: number,
+  outputs: readonly Heads[],
+  rows: readonly number[],
 ): void {
-  const { kvHeads, headSize } = shape;
-  const [keys, values] = [cache.keys[layer]!, cache.values[layer]!];
-  const perToken = output.heads + 2 * kvHeads;
-  for (let head = 0; head < kvHeads; head++) {
-    const place = ((row * kvHeads + head) * cache.capacity + cache.lengths[row]!) * headSize;
-    const key = (n * perToken + output.heads + head) * headSize;
-    const value = key + kvHeads * headSize;
-    // a loop beats the allocation of views
-    for (let i = 0; i < headSize; i++) {
-      keys[place + i] = output.data[key + i]!;
-      values[place + i] = output.data[value + i]!;
+  outputs.forEach(({ data, heads }, layer) => {
+    const [keys, values] = [cache.keys[layer]!, cache.values[layer]!];
+    const valuesAfterKeys = kvHeads * headSize;
+    for (const row of rows) {
+      let from = (row * (heads + 2 * kvHeads) + heads) * headSize;
+      for (let head = 0; head < kvHeads; head++) {
+        const place = ((row * kvHeads + head) * cache.capacity + cache.lengths[row]!) * headSize;
+        // a loop beats the allocation of views
+        for (let i = 0; i < headSize; i++, from++) {
+          keys[place + i] = data[from]!;
+          values[place + i] = data[from + valuesAfterKeys]!;
+        }
+      }
     }
-  }
+  });
+  for (const row of rows) cache.lengths[row]!++;
 }
 
 /** Keys and values of some tokens of a graph's outputs, in order, as a node keeps them. // [K, tokens, D] per layer */

@@ -6,10 +6,11 @@ import type { Feed, Session } from "../../graph/index.ts";
 import type { Blocks } from "./choice.ts";
 import { assembleCache, cacheFeeds, extendMask, type Heads, type KvCache, keepTokens } from "./kv-cache.ts";
 import type { KvNode, KvStore } from "./kv-store.ts";
+import type { MemoryPool } from "./memory-pool.ts";
 import { rotationFeeds } from "./passes.ts";
 import { treeRuns } from "./runs.ts";
 import { BLOCK } from "./sampling-graph.ts";
-import type { SharedPrefixes } from "./shared-prefix.ts";
+import { chooseShared, gatherShared, type SharedPrefixes } from "./shared-prefix.ts";
 import { indexFeeds, layoutFeeds, placeRows } from "./tree-layout.ts";
 import { int64, type Weights } from "./weights.ts";
 
@@ -20,10 +21,11 @@ export interface Sampler {
   weights: Weights;
   feeds: Record<string, Feed>;
   store: KvStore;
+  memory: MemoryPool;
   /** prefillGraph for trees of so many levels. */
   prefill(levels: number): Promise<Session>;
   /** extendGraph. */
-  extend(): Promise<Session>;
+  extend(options: { shared: boolean }): Promise<Session>;
   /** stepGraph. */
   step(options: { shared: boolean }): Promise<Session>;
   /** Counts what was computed, for tests and benchmarks. */
@@ -114,14 +116,13 @@ async function prefillContinued(sampler: Sampler, items: readonly Continuation[]
     const width = items[order[start]!]!.rest.length;
     const part = order.slice(start, start + Math.max(1, Math.floor(TOKENS_PER_PASS / width)));
     start += part.length;
-    const longest = Math.max(...part.map((i) => items[i]!.node.length));
-    const cache = assembleCache(
-      config,
-      part.map((i) => ({ node: items[i]!.node })),
-      longest,
-    );
+    const shared = chooseShared(part.map((i) => items[i]!.node));
+    const sources = part.map((i, row) => ({ node: items[i]!.node, after: shared[row] }));
+    const own = sources.map(({ node, after }) => node.length - (after?.length ?? 0));
+    const cache = assembleCache(config, sources, Math.max(1, ...own), sampler.memory);
     const columns = Array.from({ length: width }, (_, t) => part.map((i) => items[i]!.rest[t] ?? 0));
-    const heads = await extendRows(sampler, cache, columns);
+    const heads = await extendRows(sampler, { cache, shared: gatherShared(config, shared, width) }, columns);
+    sampler.memory.give(cache.memory);
     part.forEach((i, row) => {
       const { node, rest } = items[i]!;
       const kept = keepTokens(config, heads, range(row * width, rest.length));
@@ -131,10 +132,16 @@ async function prefillContinued(sampler: Sampler, items: readonly Continuation[]
   return nodes;
 }
 
-/** A pass of new tokens over a cache: `columns[t][row]`. Returns each layer's heads of token row · T + t. */
+/** Rows that grow: their own caches, and what groups of them share. */
+export interface GrowingRows {
+  cache: KvCache;
+  shared: SharedPrefixes | undefined;
+}
+
+/** A pass of new tokens over caches: `columns[t][row]`. Returns each layer's heads of token row · T + t. */
 async function extendRows(
   sampler: Sampler,
-  cache: KvCache,
+  { cache, shared }: GrowingRows,
   columns: readonly (readonly number[])[],
 ): Promise<Heads[]> {
   const { weights } = sampler;
@@ -145,17 +152,18 @@ async function extendRows(
   for (let row = 0; row < rows; row++) {
     for (let t = 0; t < width; t++) {
       tokens[row * width + t] = columns[t]![row]!;
-      positions[row * width + t] = cache.lengths[row]! + t;
+      positions[row * width + t] = cache.starts[row]! + cache.lengths[row]! + t;
     }
   }
-  const session = await sampler.extend();
+  const session = await sampler.extend({ shared: shared !== undefined });
   const result = await session.run({
     ...sampler.feeds,
     tokens: { data: int64(tokens), dims: [count] },
     ...rotationFeeds(weights.config, positions, count),
     ...indexFeeds(placeRows(rows, width), weights.config, { back: false }),
     ...cacheFeeds(weights.config, cache),
-    "mask.0": extendMask(cache, width),
+    ...shared?.feeds,
+    "mask.0": extendMask(cache, width, shared?.width),
   });
   sampler.computed.prefillTokens += count;
   return headsOf(weights, result);
@@ -172,13 +180,12 @@ export interface Step {
 /** One new token for each row of a cache. At temperature 0 the blocks' masses mean nothing. */
 export async function stepRows(
   sampler: Sampler,
-  { cache, shared }: { cache: KvCache; shared: SharedPrefixes | undefined },
+  { cache, shared }: GrowingRows,
   tokens: readonly number[],
   temperature: number,
 ): Promise<Step> {
   const { weights } = sampler;
   const count = tokens.length;
-  const { data, dims } = extendMask(cache, 1, shared?.width);
   const positions = cache.lengths.map((length, row) => length + cache.starts[row]!);
   const session = await sampler.step({ shared: shared !== undefined });
   const result = await session.run({
@@ -187,7 +194,7 @@ export async function stepRows(
     ...rotationFeeds(weights.config, positions, count),
     ...cacheFeeds(weights.config, cache),
     ...shared?.feeds,
-    mask: { data, dims: dims.filter((_, axis) => axis !== 3) },
+    mask: extendMask(cache, 1, shared?.width),
     inverse_temperature: { data: Float32Array.of(temperature > 0 ? 1 / temperature : 1), dims: [] },
   });
   sampler.computed.decodedTokens += count;

@@ -6,6 +6,7 @@ import { fuseTensors } from "../../model/tensors.ts";
 import type { SampleRequest, SamplingParams } from "../contract.ts";
 import { createCore } from "./core.ts";
 import { createKvStore } from "./kv-store.ts";
+import { createMemoryPool } from "./memory-pool.ts";
 import { forwardOf, releaseSessions } from "./passes.test.kit.ts";
 import type { Sampler } from "./prefill.ts";
 import { runSample } from "./sampler.ts";
@@ -34,8 +35,10 @@ function createSampler(storeBytes?: number): Sampler {
     weights,
     feeds: weightFeeds(fuseTensors(weights.parameters, SAMPLING_FUSED), weights.flat),
     store: createKvStore(storeBytes),
+    memory: createMemoryPool(),
     prefill: (levels) => session(`prefill ${levels}`, () => prefillGraph(weights.config, levels)),
-    extend: () => session("extend", () => extendGraph(weights.config)),
+    extend: ({ shared }) =>
+      session(`extend, shared ${shared}`, () => extendGraph(weights.config, { shared })),
     step: ({ shared }) => session(`step, shared ${shared}`, () => stepGraph(weights.config, { shared })),
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
@@ -225,6 +228,35 @@ describe("what was computed before", () => {
     expect(continued.map(({ tokens }) => tokens)).toEqual(
       (await sample(retries, plain)).map(({ tokens }) => tokens),
     );
+  });
+
+  test("retries of many groups read what their reflections shared together, and are what they are alone", async () => {
+    const sampler = createSampler();
+    const other = [...prefix.slice(0, 4), 9, 9, 9, 9, 9];
+    const requests = [prefix, other].flatMap((prompt, g) =>
+      Array.from({ length: 60 }, (_, i) => ({ prompt, seed: 100 * g + i })),
+    );
+    const reflections = await sample(requests, { ...plain, stop: [3, 4, 5, 6] }, sampler);
+    const retries = requests.map(({ prompt, seed }, i) => ({
+      // new turns of two lengths
+      prompt: [...prompt, ...reflections[i]!.tokens, 7, 8, ...(i % 3 === 0 ? [11] : [])],
+      seed,
+    }));
+    const extended: boolean[] = [];
+    const watched = {
+      ...sampler,
+      extend: (options: { shared: boolean }) => {
+        extended.push(options.shared);
+        return sampler.extend(options);
+      },
+    };
+    const continued = await sample(retries, plain, watched);
+    expect(extended).toEqual([true]);
+    const anew = await sample(retries, plain);
+    continued.forEach(({ tokens, logprobs }, i) => {
+      expect(tokens).toEqual(anew[i]!.tokens);
+      logprobs.forEach((l, t) => void expect(Math.abs(l - anew[i]!.logprobs[t]!)).toBeLessThan(2e-5));
+    });
   });
 
   test("the same prompts again need no prefill, and their samples' beginnings are known too", async () => {

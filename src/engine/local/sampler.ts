@@ -6,7 +6,7 @@ import { MulliganError } from "../../core/errors.ts";
 import { uniform } from "../../core/rng.ts";
 import type { Sample, SampleRequest, SamplingParams } from "../contract.ts";
 import { chooseToken } from "./choice.ts";
-import { appendToken, assembleCache, type KvCache, keepRow, type RowSource } from "./kv-cache.ts";
+import { appendTokens, assembleCache, type KvCache, keepRow, type RowSource } from "./kv-cache.ts";
 import type { KvNode } from "./kv-store.ts";
 import { prefillPrompts, type Sampler, type Step, stepRows } from "./prefill.ts";
 import { chooseShared, gatherShared, type SharedPrefixes } from "./shared-prefix.ts";
@@ -59,6 +59,8 @@ export async function runSample(
     if (batch.rows.length === 0) break;
     await decodeStep(sampler, batch, params);
   }
+  sampler.memory.give(batch.cache.memory);
+  sampler.memory.trim();
   sampler.store.trim();
   return rows.map((row) => ({
     tokens: Int32Array.from(row.tokens),
@@ -97,12 +99,13 @@ function createRow({ config }: Weights, request: SampleRequest, index: number, p
 }
 
 const hasEnded = (row: Row) => row.stopped || row.tokens.length >= row.limit;
+const goingOf = (rows: readonly Row[]) => rows.flatMap((row, i) => (hasEnded(row) ? [] : [i]));
 
 /** The batch without ended rows and with waiting ones, where that is worth a copy of the cache; else grown if need be. */
 async function changeRows(sampler: Sampler, batch: Batch, waiting: Row[]): Promise<Batch> {
   const { rows, cache } = batch;
   const { config } = sampler.weights;
-  const going = rows.flatMap((row, i) => (hasEnded(row) ? [] : [i]));
+  const going = goingOf(rows);
   const free = ROWS_PER_BATCH - going.length;
   const entering = free >= SHARE_TO_CHANGE * ROWS_PER_BATCH ? waiting.splice(0, free) : [];
   const needed = Math.max(0, ...going.map((i) => cache.lengths[i]! + 1));
@@ -116,9 +119,12 @@ async function changeRows(sampler: Sampler, batch: Batch, waiting: Row[]): Promi
     ...going.map((row) => ({ cache, row })),
     ...entering.map(({ prompt, shared }) => ({ node: prompt, after: shared })),
   ];
+  const entries = Math.max(1, ...staying.map(entriesAhead));
+  const grown = assembleCache(config, sources, entries, sampler.memory);
+  sampler.memory.give(cache.memory);
   return {
     rows: staying,
-    cache: assembleCache(config, sources, Math.max(1, ...staying.map(entriesAhead))),
+    cache: grown,
     shared: gatherShared(
       config,
       staying.map(({ shared }) => shared),
@@ -151,13 +157,13 @@ async function decodeStep(sampler: Sampler, batch: Batch, params: SamplingParams
   const { config } = sampler.weights;
   const last = rows.map(({ tokens, request }) => tokens.at(-1) ?? request.prompt.at(-1)!);
   const step = await stepRows(sampler, batch, last, params.temperature);
-  rows.forEach((row, i) => {
-    if (hasEnded(row)) return;
-    step.heads.forEach((output, layer) => void appendToken(config, cache, layer, i, output, i));
-    cache.lengths[i]!++;
+  const going = goingOf(rows);
+  appendTokens(config, cache, step.heads, going);
+  for (const i of going) {
+    const row = rows[i]!;
     takeToken(row, step, i, params);
     if (hasEnded(row)) keepSample(sampler, row, cache, i);
-  });
+  }
 }
 
 function takeToken(row: Row, { scores, blocks }: Step, i: number, params: SamplingParams): void {

@@ -4,6 +4,7 @@
  */
 import {
   createGraph,
+  type Dim,
   exp,
   type Graph,
   linear,
@@ -20,6 +21,7 @@ import type { Fused } from "../../model/tensors.ts";
 import {
   cachedAttention,
   type Seen,
+  type SeenBefore,
   type SharedSeen,
   stepAttention,
   treeAttention,
@@ -47,40 +49,40 @@ export function prefillGraph(config: ModelConfig, levels: number): Graph {
 
 /**
  * Several new tokens over a cache, as many for each of B rows: inputs decoderInputs, treeLayoutInputs of one level with
- * the past, and `past_keys.i`, `past_values.i` [B, K, S, D]. Output `heads.i` as above.
+ * the past, and `past_keys.i`, `past_values.i` [B, K, S, D]. With `shared`, groups of rows have a beginning in common
+ * (shared-prefix.ts), whose entries come first in the mask. Output `heads.i` as above.
  */
-export function extendGraph(config: ModelConfig): Graph {
+export function extendGraph(config: ModelConfig, { shared }: { shared: boolean }): Graph {
   const graph = createGraph();
   const inputs = decoderInputs(graph, config, SAMPLING_FUSED);
-  const layout = treeLayoutInputs(graph, { ...config, levels: 1, back: false, past: "S" });
+  const past = shared ? ["W", "S"] : ["S"];
+  const layout = treeLayoutInputs(graph, { ...config, levels: 1, back: false, past });
+  const groups = shared ? groupInputs(graph, config, ["B", "N0"]) : undefined;
   decoderHidden(graph, config, inputs, (layer, heads) => {
     graph.output(`heads.${layer}`, heads);
     if (layer === config.layers - 1) return undefined;
-    return cachedAttention(graph, heads, layout, pastInputs(graph, config, layer, "B"));
+    return cachedAttention(graph, heads, layout, seenBefore(graph, config, layer, "B", groups));
   });
   return graph;
 }
 
 /** Entries of the vocabulary that are summed up together; a vocabulary of fewer than BLOCKED_FROM is not. Arbitrary. */
-export const BLOCK = 512;
-export const BLOCKED_FROM = 4096;
+export const BLOCK = 128;
+export const BLOCKED_FROM = 256;
 
 /**
- * One new token over each of N rows' caches: as extendGraph, with `mask` [N, 1, 1, S + 1] and the `logits` [N, V]. With
- * `shared`, groups of rows have a beginning in common (shared-prefix.ts), whose entries come first in the mask. For
- * a large vocabulary also the input `inverse_temperature` and the outputs `block_highest`, `block_masses` [N, blocks]
+ * One new token over each of N rows' caches: as extendGraph, with `mask` [N, 1, 1, 1, (W +) S + 1] and the `logits`
+ * [N, V]. For a large vocabulary also the input `inverse_temperature` and the outputs `block_highest`, `block_masses` [N, blocks]
  * (choice.ts).
  */
 export function stepGraph(config: ModelConfig, { shared }: { shared: boolean }): Graph {
   const graph = createGraph();
   const inputs = decoderInputs(graph, config, SAMPLING_FUSED);
-  const mask = graph.input("mask", graph.float, ["N", 1, 1, shared ? "(W+S+1)" : "(S+1)"]);
-  const groups = shared ? groupInputs(graph, config) : undefined;
+  const mask = graph.input("mask", graph.float, ["N", 1, 1, 1, shared ? "(W+S+1)" : "(S+1)"]);
+  const groups = shared ? groupInputs(graph, config, ["N", 1]) : undefined;
   const hidden = decoderHidden(graph, config, inputs, (layer, heads) => {
     graph.output(`heads.${layer}`, heads);
-    const past = pastInputs(graph, config, layer, "N");
-    const common = groups && { ...groups, ...seenInputs(graph, config, layer, "shared", ["R", "W"]) };
-    return stepAttention(graph, heads, { past, shared: common, mask }, config);
+    return stepAttention(graph, heads, { ...seenBefore(graph, config, layer, "N", groups), mask }, config);
   });
   const logits = linear(graph, hidden!, headWeight(config, inputs));
   graph.output("logits", logits);
@@ -107,8 +109,19 @@ function blockOutputs(graph: Graph, logits: Value): void {
   graph.output("block_masses", sum(graph, masses, { axes: [-1] }));
 }
 
-function pastInputs(graph: Graph, config: ModelConfig, layer: number, rows: string): Seen {
-  return seenInputs(graph, config, layer, "past", [rows, "S"]);
+type Groups = Omit<SharedSeen, keyof Seen>;
+
+/** A layer's inputs: each row's cache, and what its group shares. */
+function seenBefore(
+  graph: Graph,
+  config: ModelConfig,
+  layer: number,
+  rows: string,
+  groups: Groups | undefined,
+): SeenBefore {
+  const past = seenInputs(graph, config, layer, "past", [rows, "S"]);
+  if (!groups) return { past };
+  return { past, shared: { ...groups, ...seenInputs(graph, config, layer, "shared", ["R", "W"]) } };
 }
 
 function seenInputs(
@@ -123,12 +136,13 @@ function seenInputs(
   return { keys: input("keys"), values: input("values") };
 }
 
-/** R groups of at most M rows each (shared-prefix.ts). */
-function groupInputs(graph: Graph, { heads, kvHeads }: ModelConfig): Omit<SharedSeen, keyof Seen> {
-  const groups = ["R", kvHeads, "M", heads / kvHeads];
+/** R groups of at most M tokens each (shared-prefix.ts), over rows and the tokens of a row. */
+function groupInputs(graph: Graph, { heads, kvHeads }: ModelConfig, [rows, width]: [Dim, Dim]): Groups {
+  const perKey = heads / kvHeads;
+  const groups = ["R", kvHeads, "M", perKey];
   return {
     groupQueries: graph.input("group_queries", "int64", groups),
     groupRows: graph.input("group_rows", "int64", groups),
-    rowGroups: graph.input("row_groups", "int64", ["N", kvHeads, heads / kvHeads]),
+    rowGroups: graph.input("row_groups", "int64", [rows, kvHeads, perKey, width]),
   };
 }

@@ -38,10 +38,11 @@ export function chooseShared(prompts: readonly (KvNode | undefined)[]): (KvNode 
   return total >= WORTHWHILE ? chosen : prompts.map(() => undefined);
 }
 
-/** Groups of rows by what they share; undefined when no row shares anything. */
+/** Groups of rows by what they share; undefined when no row shares anything. Each row adds `width` tokens at once. */
 export function gatherShared(
   shape: CacheShape & { heads: number },
   shared: readonly (KvNode | undefined)[],
+  width = 1,
 ): SharedPrefixes | undefined {
   const nodes = [...new Set(shared)].filter((node) => node !== undefined);
   if (nodes.length === 0) return undefined;
@@ -55,14 +56,13 @@ export function gatherShared(
     if (!node) members.reduce((a, b) => (b.length < a.length ? b : a)).push(row);
   });
   const most = Math.max(...members.map(({ length }) => length));
-  const width = Math.max(...nodes.map(({ length }) => length));
   const cache = assembleCache(
     shape,
     nodes.map((node) => ({ node })),
-    width,
+    Math.max(...nodes.map(({ length }) => length)),
   );
   const dims = [nodes.length, shape.kvHeads, cache.capacity, shape.headSize];
-  const feeds: Record<string, Feed> = groupFeeds(shape, members, most, shared.length);
+  const feeds: Record<string, Feed> = groupFeeds(shape, members, { most, rows: shared.length, width });
   for (let layer = 0; layer < shape.layers; layer++) {
     feeds[`shared_keys.${layer}`] = { data: cache.keys[layer]!, dims };
     feeds[`shared_values.${layer}`] = { data: cache.values[layer]!, dims };
@@ -72,37 +72,36 @@ export function gatherShared(
 
 /**
  * Between rows and groups, places beyond a group's members taking any row: `group_queries` and `group_rows`
- * [groups, K, most, G] index the heads of all rows ([B, H+2K]) and the query heads alone ([B, H]); `row_groups`
- * [B, K, G] indexes the groups' places.
+ * [groups, K, most · width, G] index the heads of all tokens ([B·width, H+2K]) and the rows' queries ([B, K, G, width]);
+ * `row_groups` [B, K, G, width] indexes the groups' places.
  */
 function groupFeeds(
   { heads, kvHeads }: { heads: number; kvHeads: number },
   members: readonly (readonly number[])[],
-  most: number,
-  rows: number,
+  { most, rows, width }: { most: number; rows: number; width: number },
 ): Record<string, Feed> {
   const perKey = heads / kvHeads;
-  const size = members.length * kvHeads * most * perKey;
+  const size = members.length * kvHeads * most * width * perKey;
   const [queries, groupRows] = [new Int32Array(size), new Int32Array(size)];
-  const rowGroups = new Int32Array(rows * heads);
+  const rowGroups = new Int32Array(rows * heads * width);
   let place = 0;
   for (const group of members) {
     for (let key = 0; key < kvHeads; key++) {
-      for (let m = 0; m < most; m++) {
-        const row = group[m];
-        for (let g = 0; g < perKey; g++, place++) {
-          const head = key * perKey + g;
-          queries[place] = (row ?? 0) * (heads + 2 * kvHeads) + head;
-          groupRows[place] = (row ?? 0) * heads + head;
-          if (row !== undefined) rowGroups[row * heads + head] = place;
+      for (let m = 0; m < most * width; m++) {
+        const member = group[Math.floor(m / width)];
+        const [row, t] = [member ?? 0, m % width];
+        for (let head = key * perKey; head < (key + 1) * perKey; head++, place++) {
+          queries[place] = (row * width + t) * (heads + 2 * kvHeads) + head;
+          groupRows[place] = (row * heads + head) * width + t;
+          if (member !== undefined) rowGroups[groupRows[place]!] = place;
         }
       }
     }
   }
-  const dims = [members.length, kvHeads, most, perKey];
+  const dims = [members.length, kvHeads, most * width, perKey];
   return {
     group_queries: { data: int64(queries), dims },
     group_rows: { data: int64(groupRows), dims },
-    row_groups: { data: int64(rowGroups), dims: [rows, kvHeads, perKey] },
+    row_groups: { data: int64(rowGroups), dims: [rows, kvHeads, perKey, width] },
   };
 }

@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { createMemoryPool } from "./memory-pool.ts";
+
+test("memory given back is taken again by the smallest request that needs it", () => {
+  const pool = createMemoryPool();
+  const [small, large] = [pool.take(10), pool.take(100)];
+  expect([small.length, large.length, pool.bytes]).toEqual([10, 100, 0]);
+  pool.give(large);
+  pool.give(small);
+  expect(pool.take(8).buffer).toBe(small.buffer);
+  expect(pool.take(8).buffer).toBe(large.buffer);
+  expect(pool.take(8).buffer.byteLength).toBe(32);
+});
+
+test("an array has the size asked for, whatever its memory was", () => {
+  const pool = createMemoryPool();
+  pool.give(pool.take(100).fill(7));
+  expect(pool.take(60)).toHaveLength(60);
+  expect(pool.take(0)).toHaveLength(0);
+});
+
+test("when trimmed to its bound the smallest go first", () => {
+  const pool = createMemoryPool(800);
+  const arrays = [100, 50, 80].map((size) => pool.take(size));
+  for (const array of arrays) pool.give(array);
+  expect(pool.bytes).toBe(920);
+  pool.trim();
+  expect(pool.bytes).toBe(720);
+  expect(pool.take(100).buffer).toBe(arrays[0]!.buffer);
+});
