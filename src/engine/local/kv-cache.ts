@@ -127,27 +127,35 @@ function copyNode(
 
 /** Appends token n of a step's outputs to row n, for each of the named rows. */
 export function appendTokens(
-  { kvHeads, headSize }: CacheShape,
+  shape: CacheShape,
   cache: KvCache,
   outputs: readonly Heads[],
   rows: readonly number[],
 ): void {
-  outputs.forEach(({ data, heads }, layer) => {
-    const [keys, values] = [cache.keys[layer]!, cache.values[layer]!];
-    const valuesAfterKeys = kvHeads * headSize;
-    for (const row of rows) {
-      let from = (row * (heads + 2 * kvHeads) + heads) * headSize;
-      for (let head = 0; head < kvHeads; head++) {
-        const place = ((row * kvHeads + head) * cache.capacity + cache.lengths[row]!) * headSize;
-        // a loop beats the allocation of views
-        for (let i = 0; i < headSize; i++, from++) {
-          keys[place + i] = data[from]!;
-          values[place + i] = data[from + valuesAfterKeys]!;
-        }
-      }
-    }
+  outputs.forEach((output, layer) => {
+    for (const row of rows) appendToken(shape, cache, layer, row, output);
   });
   for (const row of rows) cache.lengths[row]!++;
+}
+
+function appendToken(
+  { kvHeads, headSize }: CacheShape,
+  { keys, values, capacity, lengths }: KvCache,
+  layer: number,
+  row: number,
+  { data, heads }: Heads,
+) {
+  const [toKeys, toValues] = [keys[layer]!, values[layer]!];
+  const toValue = kvHeads * headSize;
+  let from = (row * (heads + 2 * kvHeads) + heads) * headSize;
+  for (let head = 0; head < kvHeads; head++) {
+    const place = ((row * kvHeads + head) * capacity + lengths[row]!) * headSize;
+    // a loop beats the allocation of views
+    for (let i = 0; i < headSize; i++, from++) {
+      toKeys[place + i] = data[from]!;
+      toValues[place + i] = data[from + toValue]!;
+    }
+  }
 }
 
 /** Keys and values of some tokens of a graph's outputs, in order, as a node keeps them. // [K, tokens, D] per layer */
