@@ -2,12 +2,18 @@
 import { type Graph, withoutTape } from "../graph.ts";
 import { graphError, type Value } from "../value.ts";
 import { add, div, mean, mul, sqrt, sub } from "./arithmetic.ts";
-import { sum } from "./broadcast.ts";
+import { reshape, sum } from "./broadcast.ts";
+import { matmul } from "./matmul.ts";
 
 /** x / √(mean(x²) + eps) ∘ weight. // [N, C], [C] → [N, C] */
 export function rmsNorm(graph: Graph, x: Value, weight: Value, eps: number): Value {
-  const channels = x.shape.at(-1)!;
-  if (x.shape.length !== 2 || weight.shape.length !== 1 || weight.shape[0] !== channels) {
+  const channels = weight.shape[0];
+  if (
+    x.shape.length !== 2 ||
+    weight.shape.length !== 1 ||
+    typeof channels !== "number" ||
+    x.shape[1] !== channels
+  ) {
     throw graphError("rmsNorm", "needs x [N, C] and a weight [C]", x, weight);
   }
   const { output, inverse } =
@@ -17,16 +23,18 @@ export function rmsNorm(graph: Graph, x: Value, weight: Value, eps: number): Val
   graph.record({
     inputs: [x, weight],
     output,
-    // With n = x·inverse and g = d∘weight: dx = inverse · (g − n · mean(g∘n)), dweight = Σ_rows d∘n.
+    // With e = d·inverse: dweight = Σ_rows e∘x, dx = e∘weight − x · inverse² · mean(e∘x∘weight). In this order fewest
+    // products are of full size: the mean is one product with a vector.
     backward: (d) => {
-      const normalized = mul(graph, x, inverse);
+      const scaled = mul(graph, d, inverse);
+      const product = mul(graph, scaled, x);
       return [
         () => {
-          const g = mul(graph, d, weight);
-          const inner = mean(graph, mul(graph, g, normalized), -1, true);
-          return mul(graph, sub(graph, g, mul(graph, normalized, inner)), inverse);
+          const inner = matmul(graph, product, reshape(graph, weight, [channels, 1]));
+          const share = mul(graph, graph.scalar(1 / channels), mul(graph, inverse, inverse));
+          return sub(graph, mul(graph, scaled, weight), mul(graph, x, mul(graph, inner, share)));
         },
-        () => sum(graph, mul(graph, d, normalized), { axes: [0] }),
+        () => sum(graph, product, { axes: [0] }),
       ];
     },
   });
