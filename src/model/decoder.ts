@@ -14,12 +14,11 @@ import {
   rmsNorm,
   rope,
   silu,
-  split,
   type Value,
 } from "../graph/index.ts";
 import type { ModelConfig } from "./config.ts";
 import { parameterShapes } from "./parameters.ts";
-import { type Fused, fuseTensors } from "./tensors.ts";
+import { fuseTensors } from "./tensors.ts";
 
 export interface DecoderInputs {
   /** int64 [N] */
@@ -44,7 +43,7 @@ export function headsPerToken({ heads, kvHeads }: ModelConfig): number {
  * Declares the inputs that every decoder graph has. Rotation positions are one per token and head; the tables
  * [positions, headSize/2] hold a row that turns nothing, for value heads.
  */
-export function decoderInputs(graph: Graph, config: ModelConfig, fused: readonly Fused[]): DecoderInputs {
+export function decoderInputs(graph: Graph, config: ModelConfig): DecoderInputs {
   const angles = ["P", config.headSize / 2];
   return {
     tokens: graph.input("tokens", "int64", ["N"]),
@@ -54,7 +53,7 @@ export function decoderInputs(graph: Graph, config: ModelConfig, fused: readonly
       sin: graph.input("rope_sin", graph.float, angles),
     },
     tensors: new Map(
-      fuseTensors(parameterShapes(config), fused).map(({ name, shape }) => [
+      fuseTensors(parameterShapes(config)).map(({ name, shape }) => [
         name,
         graph.input(name, graph.float, shape),
       ]),
@@ -86,13 +85,9 @@ export function decoderHidden(
     x = add(graph, x, project(`${layer}.self_attn.o_proj`, mixed));
 
     const fed = norm(`${layer}.post_attention_layernorm`, x);
-    const [gate, up] = tensors.has(`${layer}.mlp.gate_up_proj.weight`)
-      ? split(graph, project(`${layer}.mlp.gate_up_proj`, fed), 1, [
-          config.intermediateSize,
-          config.intermediateSize,
-        ])
-      : [project(`${layer}.mlp.gate_proj`, fed), project(`${layer}.mlp.up_proj`, fed)];
-    x = add(graph, x, project(`${layer}.mlp.down_proj`, mul(graph, silu(graph, gate!), up!)));
+    const gate = silu(graph, project(`${layer}.mlp.gate_proj`, fed));
+    const up = project(`${layer}.mlp.up_proj`, fed);
+    x = add(graph, x, project(`${layer}.mlp.down_proj`, mul(graph, gate, up)));
   }
   return norm("model.norm", x);
 }

@@ -1,21 +1,18 @@
 /**
- * What a graph is fed: the parameters, where those that lie side by side and share an input are one tensor, so that
- * they cost one product. Views of the same flat buffer: nothing is copied.
+ * What a graph is fed: the parameters, where query, key and value projections, which lie side by side and share an
+ * input, are one tensor, so that they cost one product. Gate and up stay two: cutting their product apart costs more
+ * than a second product. Views of the same flat buffer: nothing is copied.
  */
 import type { Parameter } from "./parameters.ts";
 
 /** A run of values in the flat buffer under the name of the graph's input. */
 export type Tensor = Pick<Parameter, "name" | "shape" | "size" | "offset">;
 
-/** Names of projections that become one, by the name of the whole. */
-const FUSED = { qkv_proj: ["q_proj", "k_proj", "v_proj"], gate_up_proj: ["gate_proj", "up_proj"] } as const;
-export type Fused = keyof typeof FUSED;
-
-/** All parameters in order, with the given projections fused. */
-export function fuseTensors(parameters: readonly Parameter[], fused: readonly Fused[]): Tensor[] {
+/** All parameters in order, projections fused as `qkv_proj`. */
+export function fuseTensors(parameters: readonly Parameter[]): Tensor[] {
   const tensors: Tensor[] = [];
   for (const parameter of parameters) {
-    const name = fusedName(parameter.name, fused);
+    const name = parameter.name.replace(/\.[qkv]_proj\./, ".qkv_proj.");
     const last = tensors.at(-1);
     if (last?.name === name) {
       last.shape = [last.shape[0]! + parameter.shape[0]!, ...last.shape.slice(1)];
@@ -26,13 +23,4 @@ export function fuseTensors(parameters: readonly Parameter[], fused: readonly Fu
     }
   }
   return tensors;
-}
-
-function fusedName(name: string, fused: readonly Fused[]): string {
-  for (const whole of fused) {
-    for (const part of FUSED[whole]) {
-      if (name.includes(`.${part}.`)) return name.replace(`.${part}.`, `.${whole}.`);
-    }
-  }
-  return name;
 }

@@ -178,26 +178,22 @@ export function stepAttention(
   { heads, kvHeads, headSize: size }: { heads: number; kvHeads: number; headSize: number },
 ): Value {
   return withoutTape(graph, () => {
+    const perKey = heads / kvHeads;
     const apart = reshape(graph, rows, ["N", heads + 2 * kvHeads, 1, size]);
-    const [queries, keys, values] = split(graph, apart, 1, [heads, kvHeads, kvHeads]) as [
-      Value,
-      Value,
-      Value,
-    ];
-    const grouped = reshape(graph, queries, ["N", kvHeads, heads / kvHeads, size]);
-    const own = [past.keys, keys].map((seen) => matmul(graph, grouped, seen, { transB: true }));
-    const flat = own.map((x) => reshape(graph, x, ["N", kvHeads, heads / kvHeads, 1, x.shape.at(-1)!]));
+    const [queries, key, value] = split(graph, apart, 1, [heads, kvHeads, kvHeads]) as [Value, Value, Value];
+    const grouped = reshape(graph, queries, ["N", kvHeads, perKey, size]);
+    const single = (x: Value) => reshape(graph, x, ["N", kvHeads, perKey, 1, x.shape.at(-1)!]);
+    const merged = (x: Value) => reshape(graph, x, ["N", kvHeads, perKey, x.shape.at(-1)!]);
+    // Against the new token itself: for one key a sum of products is faster than a product of matrices.
+    const itself = sum(graph, mul(graph, grouped, key), { axes: [-1], keepDims: true });
+    const own = [matmul(graph, grouped, past.keys, { transB: true }), itself].map(single);
     const common = shared ? [sharedScores(graph, asTable(graph, rows), shared)] : [];
-    const scores = join(graph, [...common, ...flat]);
+    const scores = join(graph, [...common, ...own]);
     const masked = graph.node("Add", [scores, mask], rows.dtype, scores.shape);
-    const widths = shared ? ["W", "S", 1] : ["S", 1];
-    const probabilities = cut(graph, softmax(graph, masked), widths);
-    const [before, fresh] = probabilities
-      .slice(-2)
-      .map((x) => reshape(graph, x, ["N", kvHeads, heads / kvHeads, x.shape.at(-1)!])) as [Value, Value];
-    const mixed = add(graph, matmul(graph, before, past.values), matmul(graph, fresh, values));
-    const outputs = reshape(graph, mixed, ["N", kvHeads, heads / kvHeads, 1, size]);
-    const all = shared ? add(graph, outputs, sharedMix(graph, probabilities[0]!, shared)) : outputs;
+    const probabilities = cut(graph, softmax(graph, masked), shared ? ["W", "S", 1] : ["S", 1]);
+    const [before, now] = probabilities.slice(-2).map(merged) as [Value, Value];
+    const mixed = single(add(graph, matmul(graph, before, past.values), mul(graph, now, value)));
+    const all = shared ? add(graph, mixed, sharedMix(graph, probabilities[0]!, shared)) : mixed;
     return reshape(graph, all, ["N", heads * size]);
   });
 }

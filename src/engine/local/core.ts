@@ -14,9 +14,9 @@ import { createMemoryPool } from "./memory-pool.ts";
 import { runForward, runForwardBackward } from "./passes.ts";
 import type { Sampler } from "./prefill.ts";
 import { runSample } from "./sampler.ts";
-import { extendGraph, prefillGraph, SAMPLING_FUSED, stepGraph } from "./sampling-graph.ts";
+import { extendGraph, prefillGraph, stepGraph } from "./sampling-graph.ts";
 import { loadTrainingState, saveTrainingState } from "./state.ts";
-import { forwardGraph, type PassShape, TRAINING_FUSED, trainingGraph } from "./training-graph.ts";
+import { forwardGraph, type PassShape, trainingGraph } from "./training-graph.ts";
 import { type Weights, weightFeeds } from "./weights.ts";
 
 export interface LocalEngineOptions {
@@ -30,7 +30,7 @@ export interface LocalEngineOptions {
 
 export function createCore(weights: Weights, threads: number, options: LocalEngineOptions = {}): Engine {
   const { config, parameters, flat } = weights;
-  const tensors = fuseTensors(parameters, TRAINING_FUSED);
+  const tensors = fuseTensors(parameters);
   const feeds = weightFeeds(tensors, flat);
   const referenceFeeds =
     options.reference === false ? undefined : weightFeeds(tensors, Float32Array.from(flat));
@@ -67,7 +67,7 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
   });
   const sampler: Sampler = {
     weights,
-    feeds: weightFeeds(fuseTensors(parameters, SAMPLING_FUSED), flat),
+    feeds,
     store: createKvStore(),
     memory: createMemoryPool(),
     prefill: (levels) => session(`prefill ${levels} levels`, () => prefillGraph(config, levels)),

@@ -31,7 +31,7 @@ import {
   runForward,
   runForwardBackward,
 } from "./passes.ts";
-import { forwardGraph, klLoss, policyLoss, TRAINING_FUSED, trainingGraph } from "./training-graph.ts";
+import { forwardGraph, klLoss, policyLoss, trainingGraph } from "./training-graph.ts";
 import { causalMask } from "./tree-layout.ts";
 import { int64, type Weights, weightFeeds } from "./weights.ts";
 
@@ -59,7 +59,7 @@ function passEngine(weights: Weights, loss?: Loss): PassEngine {
   const { config, parameters, flat } = weights;
   return {
     weights,
-    feeds: weightFeeds(fuseTensors(parameters, TRAINING_FUSED), flat),
+    feeds: weightFeeds(fuseTensors(parameters), flat),
     session: (shape) =>
       sessionOf(`${nameOf(weights, loss)} ${JSON.stringify(shape)}`, () =>
         loss ? trainingGraph(config, shape, loss) : forwardGraph(config, shape),
@@ -119,7 +119,7 @@ export async function passOf(
       return plain.session(shape);
     },
   };
-  const tensors = fuseTensors(weights.parameters, TRAINING_FUSED);
+  const tensors = fuseTensors(weights.parameters);
   const { metrics, logprobs, computedTokens } = await runForwardBackward(
     engine,
     tensors,
@@ -202,7 +202,7 @@ function plainRotation(config: Weights["config"], positions: Int32Array): Record
 
 function plainGraph({ config }: Weights, loss: Loss): Graph {
   const graph = createGraph("float64");
-  const inputs = decoderInputs(graph, config, TRAINING_FUSED);
+  const inputs = decoderInputs(graph, config);
   const mask = graph.input("mask", "float64", ["N", "N"]);
   const { heads, kvHeads, headSize } = config;
   const hidden = decoderHidden(graph, config, inputs, (_, table) => {
@@ -246,7 +246,7 @@ function collect(
   { parameters }: Weights,
 ) {
   pass.loss += Number(result.loss!.data[0]);
-  for (const { name, offset, size } of fuseTensors(parameters, TRAINING_FUSED)) {
+  for (const { name, offset, size } of fuseTensors(parameters)) {
     const d = result[`d:${name}`]!.data;
     for (let i = 0; i < size; i++) pass.gradient[offset + i]! += Number(d[i]);
   }
@@ -261,7 +261,7 @@ function float64Feeds(
     name,
     { data: data instanceof Float32Array ? Float64Array.from(data) : data, dims },
   ]);
-  const weights = fuseTensors(parameters, TRAINING_FUSED).map(({ name, shape, offset, size }) => [
+  const weights = fuseTensors(parameters).map(({ name, shape, offset, size }) => [
     name,
     { data: flat.subarray(offset, offset + size), dims: shape },
   ]);

@@ -10,7 +10,7 @@ import { createMemoryPool } from "./memory-pool.ts";
 import { forwardOf, releaseSessions } from "./passes.test.kit.ts";
 import type { Sampler } from "./prefill.ts";
 import { runSample } from "./sampler.ts";
-import { extendGraph, prefillGraph, SAMPLING_FUSED, stepGraph } from "./sampling-graph.ts";
+import { extendGraph, prefillGraph, stepGraph } from "./sampling-graph.ts";
 import { tinyWeights } from "./tiny.test.kit.ts";
 import { weightFeeds } from "./weights.ts";
 
@@ -33,7 +33,7 @@ function createSampler(storeBytes?: number): Sampler {
   };
   return {
     weights,
-    feeds: weightFeeds(fuseTensors(weights.parameters, SAMPLING_FUSED), weights.flat),
+    feeds: weightFeeds(fuseTensors(weights.parameters), weights.flat),
     store: createKvStore(storeBytes),
     memory: createMemoryPool(),
     prefill: (levels) => session(`prefill ${levels}`, () => prefillGraph(weights.config, levels)),

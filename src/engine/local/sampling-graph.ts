@@ -17,7 +17,6 @@ import {
 } from "../../graph/index.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { decoderHidden, decoderInputs, headWeight } from "../../model/decoder.ts";
-import type { Fused } from "../../model/tensors.ts";
 import {
   cachedAttention,
   type Seen,
@@ -29,16 +28,13 @@ import {
 } from "../../model/tree-attention.ts";
 import { MASKED } from "./tree-layout.ts";
 
-/** With few tokens a run, fewer and larger products pay. */
-export const SAMPLING_FUSED: readonly Fused[] = ["qkv_proj", "gate_up_proj"];
-
 /**
  * The tokens of a prefix tree from nothing: inputs decoderInputs and treeLayoutInputs, output `heads.i` [N·(H+2K), D]
  * per layer. Nothing is computed after the last layer's heads.
  */
 export function prefillGraph(config: ModelConfig, levels: number): Graph {
   const graph = createGraph();
-  const inputs = decoderInputs(graph, config, SAMPLING_FUSED);
+  const inputs = decoderInputs(graph, config);
   const layout = treeLayoutInputs(graph, { ...config, levels, back: false });
   decoderHidden(graph, config, inputs, (layer, heads) => {
     graph.output(`heads.${layer}`, heads);
@@ -54,7 +50,7 @@ export function prefillGraph(config: ModelConfig, levels: number): Graph {
  */
 export function extendGraph(config: ModelConfig, { shared }: { shared: boolean }): Graph {
   const graph = createGraph();
-  const inputs = decoderInputs(graph, config, SAMPLING_FUSED);
+  const inputs = decoderInputs(graph, config);
   const past = shared ? ["W", "S"] : ["S"];
   const layout = treeLayoutInputs(graph, { ...config, levels: 1, back: false, past });
   const groups = shared ? groupInputs(graph, config, ["B", "N0"]) : undefined;
@@ -77,7 +73,7 @@ export const BLOCKED_FROM = 256;
  */
 export function stepGraph(config: ModelConfig, { shared }: { shared: boolean }): Graph {
   const graph = createGraph();
-  const inputs = decoderInputs(graph, config, SAMPLING_FUSED);
+  const inputs = decoderInputs(graph, config);
   const mask = graph.input("mask", graph.float, ["N", 1, 1, 1, shared ? "(W+S+1)" : "(S+1)"]);
   const groups = shared ? groupInputs(graph, config, ["N", 1]) : undefined;
   const hidden = decoderHidden(graph, config, inputs, (layer, heads) => {

@@ -22,7 +22,6 @@ import {
 import type { ModelConfig } from "../../model/config.ts";
 import { decoderHidden, decoderInputs, headWeight } from "../../model/decoder.ts";
 import { entryLogprobs, headInputs } from "../../model/head.ts";
-import type { Fused } from "../../model/tensors.ts";
 import { treeAttention, treeLayoutInputs } from "../../model/tree-attention.ts";
 import type { KlEstimator, Loss } from "../contract.ts";
 
@@ -61,11 +60,8 @@ export function trainingGraph(
   return graph;
 }
 
-/** Query, key and value projections are one product; gate and up stay two, since cutting their product apart costs more. */
-export const TRAINING_FUSED: readonly Fused[] = ["qkv_proj"];
-
 function targetLogprobs(graph: Graph, config: ModelConfig, { levels, chunks }: PassShape, back: boolean) {
-  const inputs = decoderInputs(graph, config, TRAINING_FUSED);
+  const inputs = decoderInputs(graph, config);
   const layout = treeLayoutInputs(graph, { ...config, levels, back });
   const head = headInputs(graph, chunks);
   const hidden = decoderHidden(graph, config, inputs, (_, heads) => treeAttention(graph, heads, layout));
