@@ -9,7 +9,7 @@ import { createRng } from "../src/core/rng.ts";
 import type { SamplingParams } from "../src/engine/contract.ts";
 import { median } from "../src/engine/local/bench.ts";
 import { createCore } from "../src/engine/local/core.ts";
-import { argument, randomModel, type ShapeName } from "./shapes.ts";
+import { argument, peakMebibytes, randomModel, type ShapeName } from "./shapes.ts";
 
 /** Tokens: failures, reflections on each, failed conversation, reflection, retry prompt, retry. */
 const VARIANTS = {
@@ -105,6 +105,6 @@ console.log(
     sample_s: median(sampling),
     train_s: median(training),
     step_s: median(sampling.map((s, i) => s + training[i]!)),
-    peak_rss_mib: Math.round(process.resourceUsage().maxRSS / 1024),
+    peak_rss_mib: peakMebibytes(),
   }),
 );

@@ -34,3 +34,6 @@ export function argument(name: string, fallback: string): string {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? fallback : (process.argv[at + 1] ?? fallback);
 }
+
+/** The most memory this process ever held. */
+export const peakMebibytes = () => Math.round(process.resourceUsage().maxRSS / 1024);

@@ -28,7 +28,11 @@ export const MulliganConfig = z
     taskOptions: z.record(z.string(), z.unknown()).default({}).describe("options of a built-in task"),
     outputDir: z.string().default("runs/latest").describe("run folder"),
     seed: z.int().default(0).describe("every random draw of the run derives from it"),
-    threads: z.int().min(0).default(0).describe("compute threads; 0 = one per core"),
+    threads: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe("compute threads; 0 = one per core, of the machine where a run begins"),
 
     collect: CollectConfig.prefault({}),
     eval: EvalConfig.prefault({}),

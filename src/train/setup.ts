@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MulliganError } from "../core/errors.ts";
@@ -51,11 +52,15 @@ export function modelFolder(model: string): string {
   );
 }
 
-/** Throws `MulliganError` where model, task or a problem cannot be used. */
+/**
+ * Throws `MulliganError` where model, task or a problem cannot be used. `threads: 0` becomes the number of cores: it is
+ * written down with the run, and a run that goes on elsewhere computes the same to the last bit.
+ */
 export async function openSetup(
-  config: MulliganConfig,
+  settings: MulliganConfig,
   { checkpoint, splits = SPLITS }: SetupOptions = {},
 ): Promise<Setup> {
+  const config = { ...settings, threads: settings.threads || availableParallelism() };
   const model = modelFolder(config.model);
   const task = await loadTask(config.task, config.taskOptions);
   const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };

@@ -28,6 +28,13 @@ export interface LocalEngineOptions {
   sharePrefixes?: boolean;
 }
 
+/**
+ * A step of decoding with few products in a model that one core's cache nearly holds is done before a second thread has
+ * woken up: 0.8 M parameters take 0.90 ms for 16 rows with one thread and 1.56 with two, 1.64 and 1.63 for 32.
+ */
+const SMALL_MODEL = 2 ** 21;
+const SMALL_STEP = 2 ** 24;
+
 export function createCore(weights: Weights, threads: number, options: LocalEngineOptions = {}): Engine {
   const { config, parameters, flat } = weights;
   const tensors = fuseTensors(parameters);
@@ -40,10 +47,10 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
 
   const sessions = new Map<string, Promise<Session>>();
   /** Compiled on first use, kept until close. */
-  const session = (key: string, build: () => Graph): Promise<Session> => {
+  const session = (key: string, build: () => Graph, workers = threads): Promise<Session> => {
     let compiled = sessions.get(key);
     if (!compiled) {
-      compiled = createSession(build(), { threads });
+      compiled = createSession(build(), { threads: workers });
       sessions.set(key, compiled);
     }
     return compiled;
@@ -72,7 +79,11 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
     memory: createMemoryPool(),
     prefill: (levels) => session(`prefill ${levels} levels`, () => prefillGraph(config, levels)),
     extend: ({ shared }) => session(`extend, shared ${shared}`, () => extendGraph(config, { shared })),
-    step: ({ shared }) => session(`step, shared ${shared}`, () => stepGraph(config, { shared })),
+    step: ({ shared, rows }) => {
+      const isSmall = flat.length <= SMALL_MODEL && rows * flat.length <= SMALL_STEP;
+      const build = () => stepGraph(config, { shared });
+      return session(`step, shared ${shared}, alone ${isSmall}`, build, isSmall ? 1 : threads);
+    },
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
 

@@ -26,8 +26,8 @@ export interface Sampler {
   prefill(levels: number): Promise<Session>;
   /** extendGraph. */
   extend(options: { shared: boolean }): Promise<Session>;
-  /** stepGraph. */
-  step(options: { shared: boolean }): Promise<Session>;
+  /** stepGraph, for so many rows. */
+  step(options: { shared: boolean; rows: number }): Promise<Session>;
   /** Counts what was computed, for tests and benchmarks. */
   computed: { prefillTokens: number; decodedTokens: number };
 }
@@ -187,7 +187,7 @@ export async function stepRows(
   const { weights } = sampler;
   const count = tokens.length;
   const positions = cache.lengths.map((length, row) => length + cache.starts[row]!);
-  const session = await sampler.step({ shared: shared !== undefined });
+  const session = await sampler.step({ shared: shared !== undefined, rows: count });
   const result = await session.run({
     ...sampler.feeds,
     tokens: { data: int64(tokens), dims: [count] },

@@ -207,7 +207,7 @@ describe("what was computed before", () => {
     const steps: boolean[] = [];
     const watched = {
       ...sampler,
-      step: (options: { shared: boolean }) => {
+      step: (options: { shared: boolean; rows: number }) => {
         steps.push(options.shared);
         return sampler.step(options);
       },
