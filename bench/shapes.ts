@@ -1,4 +1,4 @@
-/** The two random models that benchmarks use: small enough for seconds a step, shaped like Llama. */
+/** What benchmarks share: two random models, small enough for seconds a step and shaped like Llama, and their reading. */
 import { parseModelConfig } from "../src/model/config.ts";
 import type { Model } from "../src/model/folder.ts";
 import { initParameters, parameterShapes } from "../src/model/parameters.ts";

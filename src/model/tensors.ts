@@ -1,7 +1,7 @@
 /**
  * What a graph is fed: the parameters, where query, key and value projections, which lie side by side and share an
- * input, are one tensor, so that they cost one product. Gate and up stay two: cutting their product apart costs more
- * than a second product. Views of the same flat buffer: nothing is copied.
+ * input, are one tensor, so that they cost one product. Gate and up stay two: cutting their product apart costs as
+ * much as a second product, and more for many rows. Views of the same flat buffer: nothing is copied.
  */
 import type { Parameter } from "./parameters.ts";
 

@@ -4,7 +4,6 @@
  */
 import { existsSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MulliganError } from "../core/errors.ts";
@@ -54,18 +53,18 @@ export function modelFolder(model: string): string {
 
 /**
  * Throws `MulliganError` where model, task or a problem cannot be used. `threads: 0` becomes the number of cores: it is
- * written down with the run, and a run that goes on elsewhere computes the same to the last bit.
+ * written down with the run, which keeps it when it goes on.
  */
 export async function openSetup(
   settings: MulliganConfig,
   { checkpoint, splits = SPLITS }: SetupOptions = {},
 ): Promise<Setup> {
-  const config = { ...settings, threads: settings.threads || availableParallelism() };
-  const model = modelFolder(config.model);
-  const task = await loadTask(config.task, config.taskOptions);
+  const model = modelFolder(settings.model);
+  const task = await loadTask(settings.task, settings.taskOptions);
   const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };
-  for (const split of splits) problems[split] = await problemsOf(task, split, countOf(config, split));
-  const engine = await createLocalEngine(checkpoint ?? model, { threads: config.threads });
+  for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
+  const engine = await createLocalEngine(checkpoint ?? model, { threads: settings.threads });
+  const config = { ...settings, threads: engine.info.threads };
   try {
     const policy = await openPolicy(engine, model);
     for (const split of splits) requireEpisodes(policy, task, problems[split], config);

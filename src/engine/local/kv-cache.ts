@@ -146,14 +146,14 @@ function appendToken(
   { data, heads }: Heads,
 ) {
   const [toKeys, toValues] = [keys[layer]!, values[layer]!];
-  const toValue = kvHeads * headSize;
+  const valueAfterKey = kvHeads * headSize;
   let from = (row * (heads + 2 * kvHeads) + heads) * headSize;
   for (let head = 0; head < kvHeads; head++) {
     const place = ((row * kvHeads + head) * capacity + lengths[row]!) * headSize;
     // a loop beats the allocation of views
     for (let i = 0; i < headSize; i++, from++) {
       toKeys[place + i] = data[from]!;
-      toValues[place + i] = data[from + toValue]!;
+      toValues[place + i] = data[from + valueAfterKey]!;
     }
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createMemoryPool } from "./memory-pool.ts";
 
-test("memory given back is taken again by the smallest request that needs it", () => {
+test("a request takes the smallest array given back that suffices, or a new one", () => {
   const pool = createMemoryPool();
   const [small, large] = [pool.take(10), pool.take(100)];
   expect([small.length, large.length, pool.bytes]).toEqual([10, 100, 0]);

@@ -5,7 +5,7 @@
 import { buildPrefixTree, commonLength, type PrefixTree, sortLexically } from "./prefix-tree.ts";
 import { placeSegments, type TreeSlots } from "./tree-layout.ts";
 
-/** Distinct tokens per run. From 2,048 to 8,192 a step takes as long; memory grows in proportion (docs/benchmarks.md). */
+/** Distinct tokens per run. More gain at most 5 % of the time, for twice the memory (docs/benchmarks.md). */
 const TOKENS_PER_RUN = 2048;
 
 /** A run of at least this many tokens is closed when the next datum's beginning is shorter by more than a quarter. */

@@ -68,8 +68,8 @@ export const BLOCKED_FROM = 256;
 
 /**
  * One new token over each of N rows' caches: as extendGraph, with `mask` [N, 1, 1, 1, (W +) S + 1] and the `logits`
- * [N, V]. For a large vocabulary also the input `inverse_temperature` and the outputs `block_highest`, `block_masses` [N, blocks]
- * (choice.ts).
+ * [N, V]. For a large vocabulary also the input `inverse_temperature` and the outputs `block_highest`, `block_masses`
+ * [N, blocks] (choice.ts).
  */
 export function stepGraph(config: ModelConfig, { shared }: { shared: boolean }): Graph {
   const graph = createGraph();
