@@ -2,11 +2,11 @@
  * How fast are tokens decoded? Distinct prompts of 32 tokens, 64 new ones, no stop. The time for the first token, which
  * holds the prompts' prefill, is measured apart and taken off. One JSON line per batch.
  *
- * npx tsx bench/decode.ts --shape M --batches 1,16,64 --rounds 7 [--threads 2]
+ * npx tsx bench/decode.ts --shape M --batches 1,16,64 --rounds 7 [--threads 2] [--profile on]
  */
 import { median } from "../src/engine/local/bench.ts";
 import { createCore } from "../src/engine/local/core.ts";
-import { argument, peakMebibytes, randomModel, type ShapeName } from "./shapes.ts";
+import { argument, peakMebibytes, printProfile, randomModel, type ShapeName } from "./shapes.ts";
 
 const PROMPT = 32;
 const NEW = 64;
@@ -15,7 +15,10 @@ const rounds = Number(argument("rounds", "7"));
 const threads = Number(argument("threads", "2"));
 const model = randomModel(shape);
 const { vocabSize } = model.config;
-const engine = createCore(model, threads, { reference: false });
+const engine = createCore(model, threads, {
+  reference: false,
+  profile: argument("profile", "off") === "on",
+});
 
 let call = 0;
 /** Seconds for `maxTokens` tokens after prompts that were never seen before. */
@@ -52,4 +55,5 @@ for (const batch of argument("batches", "1,16,64").split(",").map(Number)) {
     }),
   );
 }
+printProfile(await engine.profile?.());
 await engine.close();

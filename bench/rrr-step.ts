@@ -2,14 +2,14 @@
  * How long is a Reflect-Retry-Reward step of given lengths? Sampling of reflections and retries, reference forward,
  * forward and backward with KL, optimiser; lengths are forced, tokens and rewards random. One JSON line.
  *
- * npx tsx bench/rrr-step.ts --shape M --variant tools --rounds 5 [--sharing off]
+ * npx tsx bench/rrr-step.ts --shape M --variant tools --rounds 5 [--sharing off] [--profile on]
  */
 import type { Datum } from "../src/core/datum.ts";
 import { createRng } from "../src/core/rng.ts";
 import type { SamplingParams } from "../src/engine/contract.ts";
 import { median } from "../src/engine/local/bench.ts";
 import { createCore } from "../src/engine/local/core.ts";
-import { argument, peakMebibytes, randomModel, type ShapeName } from "./shapes.ts";
+import { argument, peakMebibytes, printProfile, randomModel, type ShapeName } from "./shapes.ts";
 
 /** Tokens: failures, reflections on each, failed conversation, reflection, retry prompt, retry. */
 const VARIANTS = {
@@ -26,7 +26,10 @@ const overrides = Object.fromEntries(
 const { failures, G, prefix, reflection, turn, retry } = overrides;
 
 const model = randomModel(shape);
-const engine = createCore(model, threads, { sharePrefixes: argument("sharing", "on") !== "off" });
+const engine = createCore(model, threads, {
+  sharePrefixes: argument("sharing", "on") !== "off",
+  profile: argument("profile", "off") === "on",
+});
 const rng = createRng(5);
 const text = (length: number) => Array.from({ length }, () => rng.int(0, model.config.vocabSize - 1));
 const params = (maxTokens: number): SamplingParams => ({
@@ -93,6 +96,7 @@ for (let round = -1; round < rounds; round++) {
   sampling.push((middle - start) / 1000);
   training.push((performance.now() - middle) / 1000);
 }
+printProfile(await engine.profile?.());
 await engine.close();
 console.log(
   JSON.stringify({

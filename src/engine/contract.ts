@@ -3,6 +3,10 @@
  * tasks, text or the method. All losses are sums over tokens: normalisation is folded into the per-token weights.
  */
 import type { Datum } from "../core/datum.ts";
+import type { GraphProfile } from "../graph/index.ts";
+
+/** Where an engine's time went, one entry per graph that it compiled. */
+export type EngineProfile = ({ graph: string } & GraphProfile)[];
 
 export interface SampleRequest {
   prompt: readonly number[];
@@ -102,5 +106,7 @@ export interface Engine {
   loadState(folder: string): Promise<void>;
   /** The current weights as a Hugging Face folder's config.json and model.safetensors. */
   saveWeights(folder: string): Promise<void>;
+  /** Ends the measuring of an engine that was made to measure: once, before close. Undefined when it was not. */
+  profile?(): Promise<EngineProfile | undefined>;
   close(): Promise<void>;
 }

@@ -7,6 +7,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { MulliganError } from "../core/errors.ts";
 import type { Graph } from "./graph.ts";
 import { encodeOnnx } from "./onnx.ts";
+import { createProfileFile, type GraphProfile } from "./profile.ts";
 
 // CommonJS on purpose: the runtime is loaded when the first session is made, not when the library is imported.
 const require = createRequire(import.meta.url);
@@ -23,6 +24,8 @@ export interface Session {
   run(
     feeds: Readonly<Record<string, Feed>>,
   ): Promise<Record<string, { data: FeedData; dims: readonly number[] }>>;
+  /** Ends the measuring that `profile` asked for: once, before release. Undefined when nothing was asked for. */
+  profile(): Promise<GraphProfile | undefined>;
   release(): Promise<void>;
 }
 
@@ -31,17 +34,22 @@ export interface SessionOptions {
   threads?: number;
   /** "basic" for float64: higher levels fuse to ops that exist in float32 only. */
   optimization?: "disabled" | "basic" | "all";
+  /** Measure each op: costs some time, and a temporary file of half a kilobyte per op and run. */
+  profile?: boolean;
 }
 
 export async function createSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
   const ort = require("onnxruntime-node") as typeof import("onnxruntime-node");
   const optimization = options.optimization ?? (graph.float === "float64" ? "basic" : "all");
+  const profileFile = options.profile ? await createProfileFile() : undefined;
   const session: InferenceSession = await ort.InferenceSession.create(encodeOnnx(graph), {
     intraOpNumThreads: options.threads ?? 0,
     interOpNumThreads: 1,
     graphOptimizationLevel: optimization,
     logSeverityLevel: 3,
+    ...(profileFile && { enableProfiling: true, profileFilePrefix: profileFile.prefix }),
   });
+  let [runs, seconds] = [0, 0];
   /** Feeds that come again as the same object (weights, a cache) are wrapped once. */
   const wrapped = new WeakMap<Feed, Tensor>();
   return {
@@ -57,13 +65,21 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
         }
         tensors[name] = tensor;
       }
+      const start = performance.now();
       const results = await session.run(tensors);
+      runs++;
+      seconds += (performance.now() - start) / 1000;
       return Object.fromEntries(
         Object.entries(results).map(([name, tensor]) => [
           name,
           { data: tensor.data as FeedData, dims: tensor.dims },
         ]),
       );
+    },
+    async profile() {
+      if (!profileFile) return undefined;
+      session.endProfiling();
+      return { runs, seconds, ops: await profileFile.read() };
     },
     release: () => session.release(),
   };

@@ -62,14 +62,16 @@ export function decoderInputs(graph: Graph, config: ModelConfig): DecoderInputs 
 }
 
 /**
- * Hidden states after the final norm, or undefined when attention ended the pass. Source: Hugging Face
- * modeling_llama.py and modeling_qwen2.py. // [N, C]
+ * Hidden states after the final norm, or undefined when attention ended the pass. `needed` picks the tokens whose state is
+ * wanted: after the last attention no other is computed. Source: Hugging Face modeling_llama.py and modeling_qwen2.py.
+ * // [N, C], or [needed, C]
  */
 export function decoderHidden(
   graph: Graph,
   config: ModelConfig,
   { tokens, tensors, rotation }: DecoderInputs,
   attend: Attend,
+  needed: (x: Value) => Value = (x) => x,
 ): Value | undefined {
   const tensor = (name: string) => tensors.get(name)!;
   const project = (name: string, x: Value) =>
@@ -80,8 +82,9 @@ export function decoderHidden(
   for (let i = 0; i < config.layers; i++) {
     const layer = `model.layers.${i}`;
     const qkv = project(`${layer}.self_attn.qkv_proj`, norm(`${layer}.input_layernorm`, x));
-    const mixed = attend(i, rotateHeads(graph, config, qkv, rotation));
+    let mixed = attend(i, rotateHeads(graph, config, qkv, rotation));
     if (!mixed) return undefined;
+    if (i === config.layers - 1) [mixed, x] = [needed(mixed), needed(x)];
     x = add(graph, x, project(`${layer}.self_attn.o_proj`, mixed));
 
     const fed = norm(`${layer}.post_attention_layernorm`, x);

@@ -47,11 +47,17 @@ export function headInputs(graph: Graph, chunks: number): HeadInputs {
   };
 }
 
-/** ln p of each entry's target. // hidden [N, C], weight [V, C] → [chunks · E] */
+/** The scored tokens' rows. // [N, C] → [chunks · R, C] */
+export function takeScored(graph: Graph, x: Value, { scored, scoredInverse }: HeadInputs): Value {
+  const rows = takeRows(graph, x, scored, scoredInverse);
+  return reshape(graph, rows, [multiplyDims(scored.shape), x.shape[1]!]);
+}
+
+/** ln p of each entry's target. // hidden states of scored tokens [chunks · R, C], weight [V, C] → [chunks · E] */
 export function entryLogprobs(graph: Graph, hidden: Value, weight: Value, inputs: HeadInputs): Value {
   const chunks = inputs.scored.shape[0] as number;
-  const states = takeRows(graph, hidden, inputs.scored, inputs.scoredInverse);
-  const channels = states.shape[2]!;
+  const channels = hidden.shape[1]!;
+  const states = reshape(graph, hidden, [...inputs.scored.shape, channels]);
   const logprobsOf = (chunk: Value, c: number, inverseTemperature: Value) => {
     const logits = linear(graph, mul(graph, chunk, inverseTemperature), weight);
     return tokenLogprob(graph, logits, row(graph, inputs.entryRows, c), row(graph, inputs.entryTargets, c));

@@ -167,20 +167,38 @@ function asTable(graph: Graph, rows: Value): Value {
   return reshape(graph, rows, [rows.shape[0]!, rows.shape[2]!]);
 }
 
+/** A token's heads by kind. // [N, H or K, 1, D] */
+export interface SplitHeads {
+  queries: Value;
+  keys: Value;
+  values: Value;
+}
+
+/** // [N·(H+2K), 1, D] → [N, H, 1, D], [N, K, 1, D], [N, K, 1, D] */
+export function splitHeads(
+  graph: Graph,
+  { heads, kvHeads }: { heads: number; kvHeads: number },
+  rows: Value,
+): SplitHeads {
+  const apart = reshape(graph, rows, ["N", heads + 2 * kvHeads, 1, rows.shape[2]!]);
+  const sizes = [heads, kvHeads, kvHeads];
+  const [queries, keys, values] = split(graph, apart, 1, sizes) as [Value, Value, Value];
+  return { queries, keys, values };
+}
+
 /**
  * The same for one new token per row, with the fewest nodes: at this size each costs more than what it computes.
  * // mask [N, 1, 1, 1, (W +) S + 1] → [N, H·D]
  */
 export function stepAttention(
   graph: Graph,
-  rows: Value,
+  { rows, queries, keys: key, values: value }: SplitHeads & { rows: Value },
   { past, shared, mask }: SeenBefore & { mask: Value },
-  { heads, kvHeads, headSize: size }: { heads: number; kvHeads: number; headSize: number },
 ): Value {
   return withoutTape(graph, () => {
+    const [, heads, , size] = queries.shape as [string, number, number, number];
+    const kvHeads = key.shape[1] as number;
     const perKey = heads / kvHeads;
-    const apart = reshape(graph, rows, ["N", heads + 2 * kvHeads, 1, size]);
-    const [queries, key, value] = split(graph, apart, 1, [heads, kvHeads, kvHeads]) as [Value, Value, Value];
     const grouped = reshape(graph, queries, ["N", kvHeads, perKey, size]);
     const single = (x: Value) => reshape(graph, x, ["N", kvHeads, perKey, 1, x.shape.at(-1)!]);
     const merged = (x: Value) => reshape(graph, x, ["N", kvHeads, perKey, x.shape.at(-1)!]);

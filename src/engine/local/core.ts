@@ -6,7 +6,7 @@ import { MulliganError } from "../../core/errors.ts";
 import { createSession, type Feed, type Graph, type Session } from "../../graph/index.ts";
 import { saveModel } from "../../model/folder.ts";
 import { fuseTensors } from "../../model/tensors.ts";
-import type { Engine, EngineInfo, Loss } from "../contract.ts";
+import type { Engine, EngineInfo, EngineProfile, Loss } from "../contract.ts";
 import { adamStep, createAdamState } from "./adamw.ts";
 import { checkDatums, checkTemperature } from "./datum-check.ts";
 import { createKvStore } from "./kv-store.ts";
@@ -26,6 +26,8 @@ export interface LocalEngineOptions {
   reference?: boolean;
   /** Compute common prefixes of datums once; off = each datum alone, as an oracle. Default true. */
   sharePrefixes?: boolean;
+  /** Measure where the time goes, for `profile()`. Default false. */
+  profile?: boolean;
 }
 
 /**
@@ -51,7 +53,7 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
   const session = (key: string, build: () => Graph, workers = threads): Promise<Session> => {
     let compiled = sessions.get(key);
     if (!compiled) {
-      compiled = createSession(build(), { threads: workers });
+      compiled = createSession(build(), { threads: workers, profile: options.profile ?? false });
       sessions.set(key, compiled);
     }
     return compiled;
@@ -73,11 +75,12 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
     session: (shape: PassShape) => session(`${kind} ${shapeKey(shape)}`, () => build(shape)),
     sharePrefixes: options.sharePrefixes ?? true,
   });
+  const memory = createMemoryPool();
   const sampler: Sampler = {
     weights,
     feeds,
-    store: createKvStore(),
-    memory: createMemoryPool(),
+    store: createKvStore(config, memory),
+    memory,
     prefill: (levels) => session(`prefill ${levels} levels`, () => prefillGraph(config, levels)),
     extend: ({ shared }) => session(`extend, shared ${shared}`, () => extendGraph(config, { shared })),
     step: ({ shared, rows }) => {
@@ -86,6 +89,12 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
       return session(`step, shared ${shared}, alone ${isSmall}`, build, isSmall ? 1 : threads);
     },
     computed: { prefillTokens: 0, decodedTokens: 0 },
+  };
+
+  /** What was computed with other weights. */
+  const forget = () => {
+    sampler.store.clear();
+    memory.trim();
   };
 
   return {
@@ -116,16 +125,25 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
     async optimStep(params) {
       const gradNorm = adamStep(flat, gradient, adam, ranges, params);
       gradient.fill(0);
-      sampler.store.clear();
+      forget();
       return { gradNorm };
     },
     saveState: (folder) => saveTrainingState(folder, weights, adam),
     async loadState(folder) {
       await loadTrainingState(folder, weights, adam);
       gradient.fill(0);
-      sampler.store.clear();
+      forget();
     },
     saveWeights: (folder) => saveModel(folder, weights),
+    async profile() {
+      if (!options.profile) return undefined;
+      const profiles: EngineProfile = [];
+      for (const [graph, compiled] of sessions) {
+        const profile = await (await compiled).profile();
+        if (profile) profiles.push({ graph, ...profile });
+      }
+      return profiles.sort((a, b) => b.seconds - a.seconds);
+    },
     async close() {
       for (const compiled of sessions.values()) await (await compiled).release();
       sessions.clear();

@@ -20,6 +20,8 @@ export interface KvCache {
   /** One part of the memory per layer. // [B, K, capacity, D] */
   keys: Float32Array[];
   values: Float32Array[];
+  /** Ended rows that others may go on from: kept sequences whose numbers still lie here. */
+  kept: KvNode[];
 }
 
 /** A row of a new cache: one of an older cache, or a kept sequence, or what of it follows one of its ancestors. */
@@ -27,10 +29,10 @@ export type RowSource =
   | { cache: KvCache; row: number }
   | { node: KvNode | undefined; after?: KvNode | undefined };
 
-/** A graph's output of one layer: each token's query, key and value heads. // [N, H+2K, D] */
+/** A graph's outputs of one layer: each new token's key and value heads. // [N, K, D] */
 export interface Heads {
-  data: Float32Array;
-  heads: number;
+  keys: Float32Array;
+  values: Float32Array;
 }
 
 /** A cache of rows copied from their sources, with room for at least `entries` each. */
@@ -73,6 +75,7 @@ function emptyCache(shape: CacheShape, rows: number, capacity: number, pool?: Me
     memory,
     keys: perLayer(0),
     values: perLayer(shape.layers),
+    kept: [],
   };
 }
 
@@ -112,14 +115,14 @@ function copyNode(
   after: KvNode | undefined,
 ) {
   for (let at = node; at && at !== after; at = at.parent) {
-    const own = at.tokens.length;
-    const before = at.length - own - (after?.length ?? 0);
+    const own = at.tokens.length * headSize;
+    const before = at.length - at.tokens.length - (after?.length ?? 0);
     for (let layer = 0; layer < layers; layer++) {
       for (let head = 0; head < kvHeads; head++) {
-        const start = head * own * headSize;
+        const start = at.start + head * at.headStride;
         const place = ((row * kvHeads + head) * to.capacity + before) * headSize;
-        to.keys[layer]!.set(at.keys[layer]!.subarray(start, start + own * headSize), place);
-        to.values[layer]!.set(at.values[layer]!.subarray(start, start + own * headSize), place);
+        to.keys[layer]!.set(at.keys[layer]!.subarray(start, start + own), place);
+        to.values[layer]!.set(at.values[layer]!.subarray(start, start + own), place);
       }
     }
   }
@@ -132,76 +135,73 @@ export function appendTokens(
   outputs: readonly Heads[],
   rows: readonly number[],
 ): void {
-  outputs.forEach((output, layer) => {
-    for (const row of rows) appendToken(shape, cache, layer, row, output);
+  outputs.forEach(({ keys, values }, layer) => {
+    appendHeads(shape, cache, cache.keys[layer]!, keys, rows);
+    appendHeads(shape, cache, cache.values[layer]!, values, rows);
   });
   for (const row of rows) cache.lengths[row]!++;
 }
 
-function appendToken(
+/** // from [N, K, D] to [N, K, capacity, D] */
+function appendHeads(
   { kvHeads, headSize }: CacheShape,
-  { keys, values, capacity, lengths }: KvCache,
-  layer: number,
-  row: number,
-  { data, heads }: Heads,
+  { capacity, lengths }: KvCache,
+  to: Float32Array,
+  from: Float32Array,
+  rows: readonly number[],
 ) {
-  const [toKeys, toValues] = [keys[layer]!, values[layer]!];
-  const valueAfterKey = kvHeads * headSize;
-  let from = (row * (heads + 2 * kvHeads) + heads) * headSize;
-  for (let head = 0; head < kvHeads; head++) {
-    const place = ((row * kvHeads + head) * capacity + lengths[row]!) * headSize;
-    // a loop beats the allocation of views
-    for (let i = 0; i < headSize; i++, from++) {
-      toKeys[place + i] = data[from]!;
-      toValues[place + i] = data[from + valueAfterKey]!;
+  for (const row of rows) {
+    let source = row * kvHeads * headSize;
+    for (let head = 0; head < kvHeads; head++) {
+      const place = ((row * kvHeads + head) * capacity + lengths[row]!) * headSize;
+      // a loop beats the allocation of views
+      for (let i = 0; i < headSize; i++) to[place + i] = from[source++]!;
     }
   }
 }
 
-/** Keys and values of some tokens of a graph's outputs, in order, as a node keeps them. // [K, tokens, D] per layer */
+/** Where a node's numbers lie. */
+type Kept = Pick<KvNode, "keys" | "values" | "start" | "headStride">;
+
+/** Keys and values of some tokens of a graph's outputs, in order, as a node of their own. // [K, tokens, D] per layer */
 export function keepTokens(
-  shape: CacheShape,
+  { kvHeads, headSize }: CacheShape,
   outputs: readonly Heads[],
   tokens: ArrayLike<number>,
-): Pick<KvNode, "keys" | "values"> {
-  const { kvHeads, headSize } = shape;
-  const take = (output: Heads, first: number) => {
+): Kept {
+  const take = (from: Float32Array) => {
     const taken = new Float32Array(kvHeads * tokens.length * headSize);
-    const perToken = output.heads + 2 * kvHeads;
     let place = 0;
     for (let head = 0; head < kvHeads; head++) {
       for (let t = 0; t < tokens.length; t++) {
-        const start = (tokens[t]! * perToken + first + head) * headSize;
-        for (let i = 0; i < headSize; i++) taken[place++] = output.data[start + i]!;
+        const start = (tokens[t]! * kvHeads + head) * headSize;
+        for (let i = 0; i < headSize; i++) taken[place++] = from[start + i]!;
       }
     }
     return taken;
   };
   return {
-    keys: outputs.map((output) => take(output, output.heads)),
-    values: outputs.map((output) => take(output, output.heads + kvHeads)),
+    keys: outputs.map(({ keys }) => take(keys)),
+    values: outputs.map(({ values }) => take(values)),
+    start: 0,
+    headStride: tokens.length * headSize,
   };
 }
 
-/** A row's entries from position `start` on as a node keeps them. // [K, own, D] per layer */
+/** A row's entries from position `position` on, where they lie: kv-store.ts takes care of the memory (`retire`). */
 export function keepRow(
-  shape: CacheShape,
-  cache: KvCache,
+  { kvHeads, headSize }: CacheShape,
+  { keys, values, capacity, starts }: KvCache,
   row: number,
-  start: number,
-): Pick<KvNode, "keys" | "values"> {
-  const { kvHeads, headSize } = shape;
-  const skipped = start - cache.starts[row]!;
-  const own = (cache.lengths[row]! - skipped) * headSize;
-  const take = (layer: Float32Array) => {
-    const taken = new Float32Array(kvHeads * own);
-    for (let head = 0; head < kvHeads; head++) {
-      const from = ((row * kvHeads + head) * cache.capacity + skipped) * headSize;
-      taken.set(layer.subarray(from, from + own), head * own);
-    }
-    return taken;
+  position: number,
+): Kept {
+  const skipped = position - starts[row]!;
+  return {
+    keys,
+    values,
+    start: (row * kvHeads * capacity + skipped) * headSize,
+    headStride: capacity * headSize,
   };
-  return { keys: cache.keys.map(take), values: cache.values.map(take) };
 }
 
 /**

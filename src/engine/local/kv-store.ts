@@ -4,6 +4,7 @@
  * points to what came before. Bounded; the least recently used go first.
  */
 import type { ModelConfig } from "../../model/config.ts";
+import type { MemoryPool } from "./memory-pool.ts";
 
 /** Memory for what may be used again. Arbitrary, not tuned. */
 const STORE_BYTES = 2 ** 28;
@@ -16,19 +17,34 @@ export interface KvNode {
   tokens: Int32Array;
   /** Tokens from the start of the sequence to its end. */
   length: number;
-  /** Of its own tokens, one array per layer, keys rotated. // [K, own, D] */
+  /** Of its own tokens, one array per layer, keys rotated. Head h's lie together from start + h · headStride. // [own, D] */
   keys: Float32Array[];
   values: Float32Array[];
+  start: number;
+  headStride: number;
+  /** Of a cache that had the tokens in it, when they were not copied. */
+  block?: Block;
   /** Of all tokens up to its end. */
   hash: number;
   lastUsed: number;
+}
+
+/** A cache's memory, and how many nodes read it in place. */
+interface Block {
+  memory: Float32Array;
+  users: number;
 }
 
 export interface KvStore {
   /** The longest sequence kept that `tokens` begin with, of at most `limit` tokens. */
   find(tokens: ArrayLike<number>, limit: number): KvNode | undefined;
   /** Keeps what follows a node (or the empty sequence). */
-  add(node: Pick<KvNode, "parent" | "tokens" | "keys" | "values">): KvNode;
+  add(node: Pick<KvNode, "parent" | "tokens" | "keys" | "values" | "start" | "headStride">): KvNode;
+  /**
+   * Takes over a cache that nobody writes any more: kept as it is for the nodes that read it, or given back at once when
+   * they are few enough to copy.
+   */
+  retire(cache: { memory: Float32Array; kept: readonly KvNode[] }): void;
   /** Drops the least recently used beyond the bound. */
   trim(): void;
   /** The weights have changed: nothing kept is true any more. */
@@ -36,7 +52,14 @@ export interface KvStore {
   readonly bytes: number;
 }
 
-export function createKvStore(maxBytes = STORE_BYTES): KvStore {
+/** A cache that is filled by less than this share with what is kept is not worth its memory. */
+const LEAST_FILLED = 0.5;
+
+export function createKvStore(
+  shape: CacheShape,
+  memory: Pick<MemoryPool, "give">,
+  maxBytes = STORE_BYTES,
+): KvStore {
   const byHash = new Map<number, KvNode[]>();
   /** How many nodes end at each length: most lengths need no look-up. */
   const ends = new Map<number, number>();
@@ -53,7 +76,17 @@ export function createKvStore(maxBytes = STORE_BYTES): KvStore {
       byHash.get(node.hash)!.filter((other) => other !== node),
     );
     ends.set(node.length, ends.get(node.length)! - 1);
-    bytes -= bytesOf(node);
+    bytes -= release(node);
+  };
+  const ownBytes = ({ tokens }: KvNode) => 8 * shape.layers * shape.kvHeads * shape.headSize * tokens.length;
+  /** Bytes that are free without the node. */
+  const release = (node: KvNode) => {
+    const { block } = node;
+    if (!block) return ownBytes(node);
+    block.users--;
+    if (block.users > 0) return 0;
+    memory.give(block.memory);
+    return block.memory.byteLength;
   };
 
   return {
@@ -71,7 +104,7 @@ export function createKvStore(maxBytes = STORE_BYTES): KvStore {
       if (found) touch(found);
       return found;
     },
-    add({ parent, tokens, keys, values }) {
+    add({ parent, tokens, keys, values, start, headStride }) {
       const hash = tokens.reduce(hashNext, parent?.hash ?? 0);
       const node = {
         parent,
@@ -79,14 +112,27 @@ export function createKvStore(maxBytes = STORE_BYTES): KvStore {
         length: (parent?.length ?? 0) + tokens.length,
         keys,
         values,
+        start,
+        headStride,
         hash,
         lastUsed: 0,
       };
       touch(node);
       byHash.set(hash, [...(byHash.get(hash) ?? []), node]);
       ends.set(node.length, (ends.get(node.length) ?? 0) + 1);
-      bytes += bytesOf(node);
+      bytes += ownBytes(node);
       return node;
+    },
+    retire(cache) {
+      const filled = cache.kept.reduce((sum, node) => sum + ownBytes(node), 0);
+      if (filled < LEAST_FILLED * cache.memory.byteLength) {
+        for (const node of cache.kept) copyOut(node, shape);
+        memory.give(cache.memory);
+        return;
+      }
+      const block = { memory: cache.memory, users: cache.kept.length };
+      for (const node of cache.kept) node.block = block;
+      bytes += cache.memory.byteLength - filled;
     },
     trim() {
       if (bytes <= maxBytes) return;
@@ -100,6 +146,7 @@ export function createKvStore(maxBytes = STORE_BYTES): KvStore {
       }
     },
     clear() {
+      for (const node of [...byHash.values()].flat()) release(node);
       byHash.clear();
       ends.clear();
       bytes = 0;
@@ -120,6 +167,19 @@ function spells(node: KvNode, tokens: ArrayLike<number>): boolean {
   return true;
 }
 
-function bytesOf({ keys, values }: KvNode): number {
-  return [...keys, ...values].reduce((sum, { byteLength }) => sum + byteLength, 0);
+/** Gives a node arrays of its own. // [K, own, D] per layer */
+function copyOut(node: KvNode, { kvHeads, headSize }: CacheShape): void {
+  const own = node.tokens.length * headSize;
+  const copy = (layer: Float32Array) => {
+    const copied = new Float32Array(kvHeads * own);
+    for (let head = 0; head < kvHeads; head++) {
+      const from = node.start + head * node.headStride;
+      copied.set(layer.subarray(from, from + own), head * own);
+    }
+    return copied;
+  };
+  node.keys = node.keys.map(copy);
+  node.values = node.values.map(copy);
+  node.start = 0;
+  node.headStride = own;
 }

@@ -70,6 +70,7 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
     saveState: (...args) => call("saveState", ...args),
     loadState: (...args) => call("loadState", ...args),
     saveWeights: (...args) => call("saveWeights", ...args),
+    profile: () => call("profile"),
     close() {
       closing ??= shutDown();
       return closing;

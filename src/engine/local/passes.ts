@@ -61,13 +61,17 @@ export async function runForwardBackward(
     total += Number(result.loss!.data[0]);
     entries.scatter(result.logprobs!.data as Float32Array, logprobs);
     for (const { name, offset, size } of tensors) {
-      const d = result[`d:${name}`]!.data as Float32Array;
-      for (let i = 0; i < size; i++) gradient[offset + i]! += d[i]!;
+      addTo(gradient.subarray(offset, offset + size), result[`d:${name}`]!.data as Float32Array);
     }
     computedTokens += tokens;
   }
   const metrics = { "loss:sum": total, ...lossMetrics(data, logprobs, loss) };
   return { logprobs, metrics, computedTokens };
+}
+
+/** A function of its own: within the loop above, which sees every type of feed, it was ten times slower. */
+function addTo(sum: Float32Array, x: Float32Array): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += x[i]!;
 }
 
 function unscored(data: readonly Input[]): Float32Array[] {

@@ -216,8 +216,8 @@ export async function stepRows(
 
 function headsOf({ config }: Weights, result: Record<string, { data: unknown }>): Heads[] {
   return Array.from({ length: config.layers }, (_, layer) => ({
-    data: result[`heads.${layer}`]!.data as Float32Array,
-    heads: config.heads,
+    keys: result[`new_keys.${layer}`]!.data as Float32Array,
+    values: result[`new_values.${layer}`]!.data as Float32Array,
   }));
 }
 

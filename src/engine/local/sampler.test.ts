@@ -31,11 +31,12 @@ function createSampler(storeBytes?: number): Sampler {
     sessions.set(key, known);
     return known;
   };
+  const memory = createMemoryPool();
   return {
     weights,
     feeds: weightFeeds(fuseTensors(weights.parameters), weights.flat),
-    store: createKvStore(storeBytes),
-    memory: createMemoryPool(),
+    store: createKvStore(weights.config, memory, storeBytes),
+    memory,
     prefill: (levels) => session(`prefill ${levels}`, () => prefillGraph(weights.config, levels)),
     extend: ({ shared }) =>
       session(`extend, shared ${shared}`, () => extendGraph(weights.config, { shared })),

@@ -59,9 +59,9 @@ export async function runSample(
     if (batch.rows.length === 0) break;
     await decodeStep(sampler, batch, params);
   }
-  sampler.memory.give(batch.cache.memory);
-  sampler.memory.trim();
+  sampler.store.retire(batch.cache);
   sampler.store.trim();
+  sampler.memory.trim();
   return rows.map((row) => ({
     tokens: Int32Array.from(row.tokens),
     logprobs: Float32Array.from(row.logprobs),
@@ -121,7 +121,7 @@ async function changeRows(sampler: Sampler, batch: Batch, waiting: Row[]): Promi
   ];
   const entries = Math.max(1, ...staying.map(entriesAhead));
   const grown = assembleCache(config, sources, entries, sampler.memory);
-  sampler.memory.give(cache.memory);
+  sampler.store.retire(cache);
   return {
     rows: staying,
     cache: grown,
@@ -182,9 +182,6 @@ function keepSample(
   i: number,
 ): void {
   const computed = Int32Array.from([request.prompt.at(-1)!, ...tokens.slice(0, -1)]);
-  store.add({
-    parent: prompt,
-    tokens: computed,
-    ...keepRow(weights.config, cache, i, request.prompt.length - 1),
-  });
+  const kept = keepRow(weights.config, cache, i, request.prompt.length - 1);
+  cache.kept.push(store.add({ parent: prompt, tokens: computed, ...kept }));
 }

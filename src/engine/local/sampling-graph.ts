@@ -22,6 +22,8 @@ import {
   type Seen,
   type SeenBefore,
   type SharedSeen,
+  type SplitHeads,
+  splitHeads,
   stepAttention,
   treeAttention,
   treeLayoutInputs,
@@ -29,15 +31,15 @@ import {
 import { MASKED } from "./tree-layout.ts";
 
 /**
- * The tokens of a prefix tree from nothing: inputs decoderInputs and treeLayoutInputs, output `heads.i` [N·(H+2K), D]
- * per layer. Nothing is computed after the last layer's heads.
+ * The tokens of a prefix tree from nothing: inputs decoderInputs and treeLayoutInputs, outputs `new_keys.i` and
+ * `new_values.i` [N, K, D] per layer. Nothing is computed after the last layer's heads.
  */
 export function prefillGraph(config: ModelConfig, levels: number): Graph {
   const graph = createGraph();
   const inputs = decoderInputs(graph, config);
   const layout = treeLayoutInputs(graph, { ...config, levels, back: false });
   decoderHidden(graph, config, inputs, (layer, heads) => {
-    graph.output(`heads.${layer}`, heads);
+    outputHeads(graph, layer, splitHeads(graph, config, heads));
     return layer < config.layers - 1 ? treeAttention(graph, heads, layout) : undefined;
   });
   return graph;
@@ -46,7 +48,7 @@ export function prefillGraph(config: ModelConfig, levels: number): Graph {
 /**
  * Several new tokens over a cache, as many for each of B rows: inputs decoderInputs, treeLayoutInputs of one level with
  * the past, and `past_keys.i`, `past_values.i` [B, K, S, D]. With `shared`, groups of rows have a beginning in common
- * (shared-prefix.ts), whose entries come first in the mask. Output `heads.i` as above.
+ * (shared-prefix.ts), whose entries come first in the mask. Outputs `new_keys.i` and `new_values.i` as above.
  */
 export function extendGraph(config: ModelConfig, { shared }: { shared: boolean }): Graph {
   const graph = createGraph();
@@ -55,11 +57,16 @@ export function extendGraph(config: ModelConfig, { shared }: { shared: boolean }
   const layout = treeLayoutInputs(graph, { ...config, levels: 1, back: false, past });
   const groups = shared ? groupInputs(graph, config, ["B", "N0"]) : undefined;
   decoderHidden(graph, config, inputs, (layer, heads) => {
-    graph.output(`heads.${layer}`, heads);
+    outputHeads(graph, layer, splitHeads(graph, config, heads));
     if (layer === config.layers - 1) return undefined;
     return cachedAttention(graph, heads, layout, seenBefore(graph, config, layer, "B", groups));
   });
   return graph;
+}
+
+function outputHeads(graph: Graph, layer: number, { keys, values }: SplitHeads): void {
+  graph.output(`new_keys.${layer}`, keys);
+  graph.output(`new_values.${layer}`, values);
 }
 
 /** Entries of the vocabulary that are summed up together; a vocabulary of fewer than BLOCKED_FROM is not. Arbitrary. */
@@ -77,8 +84,10 @@ export function stepGraph(config: ModelConfig, { shared }: { shared: boolean }):
   const mask = graph.input("mask", graph.float, ["N", 1, 1, 1, shared ? "(W+S+1)" : "(S+1)"]);
   const groups = shared ? groupInputs(graph, config, ["N", 1]) : undefined;
   const hidden = decoderHidden(graph, config, inputs, (layer, heads) => {
-    graph.output(`heads.${layer}`, heads);
-    return stepAttention(graph, heads, { ...seenBefore(graph, config, layer, "N", groups), mask }, config);
+    const apart = splitHeads(graph, config, heads);
+    outputHeads(graph, layer, apart);
+    const seen = seenBefore(graph, config, layer, "N", groups);
+    return stepAttention(graph, { rows: heads, ...apart }, { ...seen, mask });
   });
   const logits = linear(graph, hidden!, headWeight(config, inputs));
   graph.output("logits", logits);

@@ -21,7 +21,7 @@ import {
 } from "../../graph/index.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { decoderHidden, decoderInputs, headWeight } from "../../model/decoder.ts";
-import { entryLogprobs, headInputs } from "../../model/head.ts";
+import { entryLogprobs, headInputs, takeScored } from "../../model/head.ts";
 import { treeAttention, treeLayoutInputs } from "../../model/tree-attention.ts";
 import type { KlEstimator, Loss } from "../contract.ts";
 
@@ -64,7 +64,13 @@ function targetLogprobs(graph: Graph, config: ModelConfig, { levels, chunks }: P
   const inputs = decoderInputs(graph, config);
   const layout = treeLayoutInputs(graph, { ...config, levels, back });
   const head = headInputs(graph, chunks);
-  const hidden = decoderHidden(graph, config, inputs, (_, heads) => treeAttention(graph, heads, layout));
+  const hidden = decoderHidden(
+    graph,
+    config,
+    inputs,
+    (_, heads) => treeAttention(graph, heads, layout),
+    (x) => takeScored(graph, x, head),
+  );
   const logprobs = entryLogprobs(graph, hidden!, headWeight(config, inputs), head);
   graph.output("logprobs", logprobs);
   return { logprobs, tensors: inputs.tensors };
