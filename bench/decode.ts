@@ -5,20 +5,19 @@
  * npx tsx bench/decode.ts --shape M --batches 1,16,64 --rounds 7 [--threads 2] [--profile on]
  */
 import { median } from "../src/engine/local/bench.ts";
-import { createCore } from "../src/engine/local/core.ts";
-import { argument, peakMebibytes, printProfile, randomModel, type ShapeName } from "./shapes.ts";
+import { argument, openRandomModel, peakMebibytes, printProfile, type ShapeName } from "./shapes.ts";
 
 const PROMPT = 32;
 const NEW = 64;
 const shape = argument("shape", "M") as ShapeName;
 const rounds = Number(argument("rounds", "7"));
 const threads = Number(argument("threads", "2"));
-const model = randomModel(shape);
-const { vocabSize } = model.config;
-const engine = createCore(model, threads, {
+const engine = await openRandomModel(shape, {
+  threads,
   reference: false,
   profile: argument("profile", "off") === "on",
 });
+const { vocabSize } = engine.info;
 
 let call = 0;
 /** Seconds for `maxTokens` tokens after prompts that were never seen before. */

@@ -8,8 +8,7 @@ import type { Datum } from "../src/core/datum.ts";
 import { createRng } from "../src/core/rng.ts";
 import type { SamplingParams } from "../src/engine/contract.ts";
 import { median } from "../src/engine/local/bench.ts";
-import { createCore } from "../src/engine/local/core.ts";
-import { argument, peakMebibytes, printProfile, randomModel, type ShapeName } from "./shapes.ts";
+import { argument, openRandomModel, peakMebibytes, printProfile, type ShapeName } from "./shapes.ts";
 
 /** Tokens: failures, reflections on each, failed conversation, reflection, retry prompt, retry. */
 const VARIANTS = {
@@ -25,13 +24,13 @@ const overrides = Object.fromEntries(
 ) as (typeof VARIANTS)["game"];
 const { failures, G, prefix, reflection, turn, retry } = overrides;
 
-const model = randomModel(shape);
-const engine = createCore(model, threads, {
+const engine = await openRandomModel(shape, {
+  threads,
   sharePrefixes: argument("sharing", "on") !== "off",
   profile: argument("profile", "off") === "on",
 });
 const rng = createRng(5);
-const text = (length: number) => Array.from({ length }, () => rng.int(0, model.config.vocabSize - 1));
+const text = (length: number) => Array.from({ length }, () => rng.int(0, engine.info.vocabSize - 1));
 const params = (maxTokens: number): SamplingParams => ({
   maxTokens,
   temperature: 1,

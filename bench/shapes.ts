@@ -1,14 +1,18 @@
 /** What benchmarks share: two random models, small enough for seconds a step and shaped like Llama, and their reading. */
-import type { EngineProfile } from "../src/engine/contract.ts";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { EngineProfile } from "../src/core/profile.ts";
+import { createLocalEngine, type Engine, type LocalEngineOptions } from "../src/engine/index.ts";
 import { parseModelConfig } from "../src/model/config.ts";
-import type { Model } from "../src/model/folder.ts";
+import { type Model, saveModel } from "../src/model/folder.ts";
 import { initParameters, parameterShapes } from "../src/model/parameters.ts";
 
 /** hidden, layers, heads, intermediate, vocabulary */
 const SHAPES = { S: [128, 4, 4, 352, 80], M: [256, 6, 8, 704, 512] } as const;
 export type ShapeName = keyof typeof SHAPES;
 
-export function randomModel(name: ShapeName): Model {
+function randomModel(name: ShapeName): Model {
   const [hidden, layers, heads, intermediate, vocabulary] = SHAPES[name];
   const config = parseModelConfig(
     {
@@ -30,6 +34,17 @@ export function randomModel(name: ShapeName): Model {
   return { config, parameters: parameterShapes(config), flat: initParameters(config, 1) };
 }
 
+/** The engine as users have it, on a model of random weights; the folder that it is read from is removed at once. */
+export async function openRandomModel(name: ShapeName, options: LocalEngineOptions): Promise<Engine> {
+  const folder = await mkdtemp(join(tmpdir(), "mulligan-bench-"));
+  try {
+    await saveModel(folder, randomModel(name));
+    return await createLocalEngine(folder, options);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
 /** `--name value` of the command line. */
 export function argument(name: string, fallback: string): string {
   const at = process.argv.indexOf(`--${name}`);
@@ -45,7 +60,9 @@ export function printProfile(profile: EngineProfile | undefined): void {
     const inOps = ops.reduce((sum, op) => sum + op.seconds, 0);
     console.error(`${graph}: ${runs} runs, ${seconds.toFixed(2)} s, ${inOps.toFixed(2)} s in ops`);
     for (const { op, calls, seconds: s } of ops.slice(0, 12)) {
-      console.error(`  ${op.padEnd(28)} ${(100 * s / inOps).toFixed(1).padStart(5)} % ${(s * 1000).toFixed(0).padStart(7)} ms ${calls}`);
+      console.error(
+        `  ${op.padEnd(28)} ${((100 * s) / inOps).toFixed(1).padStart(5)} % ${(s * 1000).toFixed(0).padStart(7)} ms ${calls}`,
+      );
     }
   }
 }

@@ -3,10 +3,7 @@
  * tasks, text or the method. All losses are sums over tokens: normalisation is folded into the per-token weights.
  */
 import type { Datum } from "../core/datum.ts";
-import type { GraphProfile } from "../graph/index.ts";
-
-/** Where an engine's time went, one entry per graph that it compiled. */
-export type EngineProfile = ({ graph: string } & GraphProfile)[];
+import type { EngineProfile } from "../core/profile.ts";
 
 export interface SampleRequest {
   prompt: readonly number[];

@@ -11,7 +11,6 @@ export { rmsNorm } from "./ops/norm.ts";
 export { type Rotation, rope } from "./ops/rope.ts";
 export { concat, split, transpose } from "./ops/shape.ts";
 export { logSoftmax, softmax, tokenLogprob } from "./ops/softmax.ts";
-export type { GraphProfile, OpTime } from "./profile.ts";
 export { createSession, type Feed, type Session } from "./session.ts";
 export {
   type Dim,

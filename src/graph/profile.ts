@@ -4,22 +4,9 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { GraphTime, OpTime } from "../core/profile.ts";
 
-export interface GraphProfile {
-  /** How often the graph ran. */
-  runs: number;
-  /** Of all runs together, seen from outside: with the copies of outputs. */
-  seconds: number;
-  /** The longest first. The runtime measures the first million calls only. */
-  ops: OpTime[];
-}
-
-export interface OpTime {
-  /** The runtime's name of the op, after its fusions. */
-  op: string;
-  calls: number;
-  seconds: number;
-}
+export type GraphProfile = Omit<GraphTime, "graph">;
 
 /** A profiler's file in a folder of its own. */
 export interface ProfileFile {

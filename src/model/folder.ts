@@ -30,6 +30,12 @@ const CONFIG = "config.json";
 const DERIVED = /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
 const TORCH_DTYPES = { F32: "float32", F16: "float16", BF16: "bfloat16" } as const;
 
+/** What a folder's config.json says of its weights, and their number. Throws as loadModel does. */
+export async function loadModelShape(folder: string): Promise<{ config: ModelConfig; size: number }> {
+  const config = parseModelConfig(await readConfig(folder), join(folder, CONFIG));
+  return { config, size: flatSize(parameterShapes(config)) };
+}
+
 /**
  * Loads a folder's weights as float32. Throws `MulliganError("model")` when config.json asks for something that is not
  * supported, and `MulliganError("checkpoint")` when a file or tensor is missing, cut off or of another shape.

@@ -1,17 +1,18 @@
 /**
  * The local engine itself, on whatever thread creates it: weights, optimiser state and compiled graphs behind the
- * contract. Calls must not overlap; the worker in front of it (local-engine.ts) queues them.
+ * contract. Calls must not overlap; the worker in front of it (worker.ts) queues them.
  */
 import { MulliganError } from "../../core/errors.ts";
+import type { EngineProfile, GraphTime } from "../../core/profile.ts";
 import { createSession, type Feed, type Graph, type Session } from "../../graph/index.ts";
 import { saveModel } from "../../model/folder.ts";
 import { fuseTensors } from "../../model/tensors.ts";
-import type { Engine, EngineInfo, EngineProfile, Loss } from "../contract.ts";
+import type { Engine, EngineInfo, Loss } from "../contract.ts";
 import { adamStep, createAdamState } from "./adamw.ts";
 import { checkDatums, checkTemperature } from "./datum-check.ts";
 import { createKvStore } from "./kv-store.ts";
 import { createMemoryPool } from "./memory-pool.ts";
-import { runForward, runForwardBackward } from "./passes.ts";
+import { addTo, runForward, runForwardBackward } from "./passes.ts";
 import type { Sampler } from "./prefill.ts";
 import { runSample } from "./sampler.ts";
 import { extendGraph, prefillGraph, stepGraph } from "./sampling-graph.ts";
@@ -38,19 +39,45 @@ export interface LocalEngineOptions {
 const SMALL_MODEL = 2 ** 21;
 const SMALL_STEP = 2 ** 24;
 
-export function createCore(weights: Weights, threads: number, options: LocalEngineOptions = {}): Engine {
+/** Memory that replicas of one model have in common. Each computes with its own copy: the runtime takes no shared memory. */
+export interface Share {
+  /** Which replica: the first one takes the optimiser's steps. */
+  index: number;
+  /** As the first replica leaves them. */
+  weights: Float32Array;
+  /** One per replica. */
+  gradients: readonly Float32Array[];
+}
+
+export interface Core extends Engine {
+  profile(): Promise<EngineProfile | undefined>;
+  /** Threads of what is computed from now on. */
+  useThreads(threads: number): void;
+  /** Takes the weights that the first replica has left. */
+  pull(): Promise<void>;
+}
+
+export function createCore(
+  weights: Weights,
+  threads: number,
+  options: LocalEngineOptions = {},
+  share?: Share,
+): Core {
   const { config, parameters, flat } = weights;
   const tensors = fuseTensors(parameters);
   const feeds = weightFeeds(tensors, flat);
   const referenceFeeds =
     options.reference === false ? undefined : weightFeeds(tensors, Float32Array.from(flat));
   const adam = createAdamState(flat.length);
-  const gradient = new Float32Array(flat.length);
+  const gradients = share?.gradients ?? [new Float32Array(flat.length)];
+  const gradient = gradients[share?.index ?? 0]!;
   const ranges = parameters.map(({ offset, size, decay }) => ({ start: offset, end: offset + size, decay }));
 
+  let current = threads;
   const sessions = new Map<string, Promise<Session>>();
   /** Compiled on first use, kept until close. */
-  const session = (key: string, build: () => Graph, workers = threads): Promise<Session> => {
+  const session = (graph: string, build: () => Graph, workers = current): Promise<Session> => {
+    const key = `${graph}, ${workers} ${workers === 1 ? "thread" : "threads"}`;
     let compiled = sessions.get(key);
     if (!compiled) {
       compiled = createSession(build(), { threads: workers, profile: options.profile ?? false });
@@ -86,7 +113,7 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
     step: ({ shared, rows }) => {
       const isSmall = flat.length <= SMALL_MODEL && rows * flat.length <= SMALL_STEP;
       const build = () => stepGraph(config, { shared });
-      return session(`step, shared ${shared}, alone ${isSmall}`, build, isSmall ? 1 : threads);
+      return session(`step, shared ${shared}`, build, isSmall ? 1 : current);
     },
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
@@ -95,6 +122,12 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
   const forget = () => {
     sampler.store.clear();
     memory.trim();
+  };
+  /** New weights for every replica, and no gradient of the old ones. */
+  const publish = () => {
+    for (const each of gradients) each.fill(0);
+    share?.weights.set(flat);
+    forget();
   };
 
   return {
@@ -123,21 +156,27 @@ export function createCore(weights: Weights, threads: number, options: LocalEngi
       return { logprobs, metrics };
     },
     async optimStep(params) {
+      for (const other of gradients) if (other !== gradient) addTo(gradient, other);
       const gradNorm = adamStep(flat, gradient, adam, ranges, params);
-      gradient.fill(0);
-      forget();
+      publish();
       return { gradNorm };
     },
     saveState: (folder) => saveTrainingState(folder, weights, adam),
     async loadState(folder) {
       await loadTrainingState(folder, weights, adam);
-      gradient.fill(0);
-      forget();
+      publish();
     },
     saveWeights: (folder) => saveModel(folder, weights),
+    useThreads(count) {
+      current = count;
+    },
+    async pull() {
+      if (share) flat.set(share.weights);
+      forget();
+    },
     async profile() {
       if (!options.profile) return undefined;
-      const profiles: EngineProfile = [];
+      const profiles: GraphTime[] = [];
       for (const [graph, compiled] of sessions) {
         const profile = await (await compiled).profile();
         if (profile) profiles.push({ graph, ...profile });

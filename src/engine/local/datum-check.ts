@@ -1,7 +1,7 @@
-/** Datums are checked where they enter the engine: a wrong length or id would otherwise fail deep inside the runtime. */
+/** Datums and prompts are checked where they enter the engine: a wrong length or id would otherwise fail deep inside the runtime. */
 import type { Datum } from "../../core/datum.ts";
 import { MulliganError } from "../../core/errors.ts";
-import type { EngineInfo, Loss } from "../contract.ts";
+import type { EngineInfo, Loss, SampleRequest } from "../contract.ts";
 
 const NEEDED: Record<Loss["name"], readonly (keyof Datum)[]> = {
   cross_entropy: ["weights"],
@@ -53,4 +53,24 @@ export function checkDatums(
 export function checkTemperature(temperature = 1): void {
   if (temperature > 0) return;
   throw new MulliganError("engine", `temperature: must be above 0 for log-probabilities, got ${temperature}`);
+}
+
+/** Throws `MulliganError("context")` for a prompt that leaves no room for a sample, `("engine")` for an unknown id. */
+export function checkPrompts(
+  { vocabSize, contextLength }: Pick<EngineInfo, "vocabSize" | "contextLength">,
+  requests: readonly SampleRequest[],
+): void {
+  requests.forEach(({ prompt }, i) => {
+    if (prompt.length === 0 || prompt.length >= contextLength) {
+      throw new MulliganError(
+        "context",
+        `prompt ${i}: must have 1 to ${contextLength - 1} tokens to leave room for a sample, got ${prompt.length}`,
+        { hint: "shorten the prompt, or use a model with a longer context (max_position_embeddings)" },
+      );
+    }
+    const bad = prompt.find((id) => !(id >= 0 && id < vocabSize));
+    if (bad !== undefined) {
+      throw new MulliganError("engine", `prompt ${i}: ids must lie in 0..${vocabSize - 1}, got ${bad}`);
+    }
+  });
 }

@@ -89,7 +89,8 @@ describe("an error", () => {
   });
 
   test("that nobody foresaw arrives too", async () => {
-    await expect(engine.forward(undefined as never)).rejects.toThrow("TypeError");
+    await expect(engine.forward(undefined as never)).rejects.toThrow(TypeError);
+    await expect(engine.saveWeights(undefined as never)).rejects.toThrow("TypeError");
     expect(await engine.forward(data)).toHaveLength(3);
   });
 });

@@ -1,93 +1,164 @@
 /**
- * The local engine in a worker thread, so that the event loop stays free while graphs run. Calls may overlap: the
- * worker answers them in order.
+ * The local engine in worker threads, so that the event loop stays free while graphs run. A small model is computed by one
+ * replica per thread, each with its part of the sequences: its products are too small to be shared out among threads,
+ * and everything between them is one thread's work. Calls may overlap: they are answered in order.
  */
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
-import { MulliganError } from "../../core/errors.ts";
-import type { Engine, EngineInfo } from "../contract.ts";
-import type { LocalEngineOptions } from "./core.ts";
-import type { Call, EngineMethod, Reply, WorkerSetup } from "./protocol.ts";
+import type { EngineProfile } from "../../core/profile.ts";
+import { loadModelShape } from "../../model/folder.ts";
+import type { Engine, ForwardBackwardResult } from "../contract.ts";
+import type { LocalEngineOptions, Share } from "./core.ts";
+import { checkDatums, checkPrompts, checkTemperature } from "./datum-check.ts";
+import { partition } from "./partition.ts";
+import { mergeProfiles } from "./profiles.ts";
+import { startReplica } from "./replica.ts";
 
-interface Pending {
-  resolve(result: unknown): void;
-  reject(error: Error): void;
-}
+/** Parameters of a model that every thread has a copy of (docs/benchmarks.md). */
+const REPLICATED_MODEL = 2 ** 24;
+
+/** A sampled token costs as much as so many tokens of a prompt: 54 µs against 24, for a step of the game on S. */
+const SAMPLED_TOKEN = 2;
 
 /** Loads a Hugging Face folder. Throws what loadModel throws. Close the engine, or the process stays alive. */
 export async function createLocalEngine(model: string, options: LocalEngineOptions = {}): Promise<Engine> {
   const threads = options.threads || availableParallelism();
-  const worker = startWorker({ model, threads, options });
-  const pending = new Map<number, Pending>();
-  let calls = 0;
-  /** Why no call can be answered any more. */
-  let ended: Error | undefined;
+  const size = (await loadModelShape(model)).size;
+  const shares = size <= REPLICATED_MODEL ? sharesOf(size, threads) : [undefined];
+  const replicas = shares.map((share) => startReplica({ model, threads, options, ...(share && { share }) }));
+  const [first, ...others] = replicas as [(typeof replicas)[0], ...typeof replicas];
+  const end = () => Promise.all(replicas.map((replica) => replica.end()));
+
+  const infos = await Promise.all(replicas.map((replica) => replica.call(threads, "info"))).catch(
+    async (error) => {
+      await end();
+      throw error;
+    },
+  );
+  const info = infos[0]!;
+
+  let last: Promise<unknown> = Promise.resolve();
+  /** After the calls that were made before. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = last.then(work);
+    last = result.catch(() => {});
+    return result;
+  };
+  /** A part for each replica, which has a thread of its own; what cannot be parted goes to one with all threads. */
+  const inParts = async <I, R>(
+    items: readonly I[],
+    parts: readonly (readonly number[])[],
+    compute: (replica: (typeof replicas)[0], threads: number, part: I[]) => Promise<R>,
+  ) => {
+    const threadsOfEach = parts.length === 1 ? threads : 1;
+    return Promise.all(
+      parts.map((indices, r) =>
+        compute(
+          replicas[r]!,
+          threadsOfEach,
+          indices.map((i) => items[i]!),
+        ),
+      ),
+    );
+  };
+  /** All replicas take the weights that the first one has written for them. */
+  const pull = () => Promise.all(others.map((replica) => replica.call(1, "pull")));
+
   let closing: Promise<void> | undefined;
-
-  worker.on("message", ({ id, result, error }: Reply) => {
-    const call = pending.get(id)!;
-    pending.delete(id);
-    if (error) call.reject(toError(error));
-    else call.resolve(result);
-  });
-  const fail = (error: Error) => {
-    ended ??= error;
-    for (const call of pending.values()) call.reject(error);
-    pending.clear();
-  };
-  worker.on("error", fail);
-  worker.on("exit", () => {
-    const how = closing ? "it is closed" : "its worker thread has ended";
-    fail(new MulliganError("engine", `local engine: ${how}`));
-  });
-
-  const call = <T>(method: EngineMethod, ...args: unknown[]): Promise<T> =>
-    new Promise<T>((resolve, reject) => {
-      if (ended) throw ended;
-      const id = calls++;
-      pending.set(id, { resolve: resolve as Pending["resolve"], reject });
-      worker.postMessage({ id, method, args } satisfies Call);
-    });
-
-  const shutDown = async () => {
-    if (!ended) await call("close");
-    await worker.terminate();
-  };
-
-  let info: EngineInfo;
-  try {
-    info = await call<EngineInfo>("info");
-  } catch (error) {
-    await worker.terminate();
-    throw error;
-  }
   return {
     info,
-    sample: (...args) => call("sample", ...args),
-    forward: (...args) => call("forward", ...args),
-    forwardBackward: (...args) => call("forwardBackward", ...args),
-    optimStep: (...args) => call("optimStep", ...args),
-    saveState: (...args) => call("saveState", ...args),
-    loadState: (...args) => call("loadState", ...args),
-    saveWeights: (...args) => call("saveWeights", ...args),
-    profile: () => call("profile"),
+    sample: (requests, params) =>
+      inTurn(async () => {
+        checkPrompts(info, requests);
+        const prompts = requests.map(({ prompt }) => prompt);
+        const parts = partition(prompts, replicas.length, SAMPLED_TOKEN * params.maxTokens);
+        const samples = await inParts(requests, parts, (replica, workers, part) =>
+          replica.call(workers, "sample", part, params),
+        );
+        return inOrder(parts, samples);
+      }),
+    forward: (data, choice = {}) =>
+      inTurn(async () => {
+        checkTemperature(choice.temperature);
+        checkDatums(info, data);
+        const parts = partition(
+          data.map(({ tokens }) => tokens),
+          replicas.length,
+        );
+        const logprobs = await inParts(data, parts, (replica, workers, part) =>
+          replica.call(workers, "forward", part, choice),
+        );
+        return inOrder(parts, logprobs);
+      }),
+    forwardBackward: (data, loss) =>
+      inTurn(async () => {
+        checkDatums(info, data, loss);
+        const parts = partition(
+          data.map(({ tokens }) => tokens),
+          replicas.length,
+        );
+        const results = await inParts(data, parts, (replica, workers, part) =>
+          replica.call(workers, "forwardBackward", part, loss),
+        );
+        return {
+          logprobs: inOrder(
+            parts,
+            results.map(({ logprobs }) => logprobs),
+          ),
+          metrics: addMetrics(results),
+        };
+      }),
+    optimStep: (params) =>
+      inTurn(async () => {
+        const result = await first.call(threads, "optimStep", params);
+        await pull();
+        return result;
+      }),
+    saveState: (folder) => inTurn(() => first.call(threads, "saveState", folder)),
+    loadState: (folder) =>
+      inTurn(async () => {
+        await first.call(threads, "loadState", folder);
+        await pull();
+      }),
+    saveWeights: (folder) => inTurn(() => first.call(threads, "saveWeights", folder)),
+    profile: () =>
+      inTurn(async () => {
+        const profiles = await Promise.all(replicas.map((replica) => replica.call(threads, "profile")));
+        return options.profile ? mergeProfiles(profiles as EngineProfile[]) : undefined;
+      }),
     close() {
-      closing ??= shutDown();
+      closing ??= inTurn(async () => {
+        await Promise.all(replicas.map((replica) => replica.call(threads, "close"))).catch(() => {});
+        await end();
+      });
       return closing;
     },
   };
 }
 
-/** From built files the worker is plain JavaScript; from sources (tests, `npm run pretrain`) jiti loads it. */
-function startWorker(workerData: WorkerSetup): Worker {
-  if (!import.meta.url.endsWith(".ts"))
-    return new Worker(new URL("./worker.js", import.meta.url), { workerData });
-  // an eval'ed worker would look for jiti in the current folder
-  const [self, jiti] = [import.meta.url, import.meta.resolve("jiti")].map((url) => JSON.stringify(url));
-  const start = `import(${jiti}).then(({ createJiti }) => createJiti(${self}).import("./worker.ts"))`;
-  return new Worker(start, { eval: true, workerData, execArgv: [] });
+/** What replicas see of each other: the weights as the first one leaves them, and everyone's gradient. */
+function sharesOf(size: number, replicas: number): (Share | undefined)[] {
+  if (replicas === 1) return [undefined];
+  const numbers = () => new Float32Array(new SharedArrayBuffer(4 * size));
+  const [weights, gradients] = [numbers(), Array.from({ length: replicas }, numbers)];
+  return gradients.map((_, index) => ({ index, weights, gradients }));
 }
 
-function toError({ code, message, hint }: NonNullable<Reply["error"]>): Error {
-  return code ? new MulliganError(code, message, hint === undefined ? {} : { hint }) : new Error(message);
+/** The parts' results in the order of what was asked for. */
+function inOrder<R>(parts: readonly (readonly number[])[], results: readonly (readonly R[])[]): R[] {
+  const ordered: R[] = [];
+  parts.forEach((indices, p) => {
+    indices.forEach((index, i) => {
+      ordered[index] = results[p]![i]!;
+    });
+  });
+  return ordered;
+}
+
+/** Metrics are sums over tokens (contract.ts). */
+function addMetrics(results: readonly ForwardBackwardResult[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { metrics } of results) {
+    for (const [name, value] of Object.entries(metrics)) sums[name] = (sums[name] ?? 0) + value;
+  }
+  return sums;
 }

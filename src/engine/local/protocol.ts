@@ -1,21 +1,25 @@
-/** What passes between the local engine and its worker thread. */
+/** What passes between the local engine and its worker threads. */
 import type { ErrorCode } from "../../core/errors.ts";
-import type { Engine } from "../contract.ts";
-import type { LocalEngineOptions } from "./core.ts";
+import type { Core, LocalEngineOptions, Share } from "./core.ts";
 
 export interface WorkerSetup {
   /** Hugging Face folder. */
   model: string;
+  /** Of the sessions of a call that says nothing else. */
   threads: number;
   options: LocalEngineOptions;
+  /** Among replicas. */
+  share?: Share;
 }
 
-export type EngineMethod = keyof Engine;
+export type CoreMethod = Exclude<keyof Core, "useThreads">;
 
 export interface Call {
   id: number;
-  method: EngineMethod;
+  method: CoreMethod;
   args: readonly unknown[];
+  /** Compute threads of this call. */
+  threads: number;
 }
 
 export interface Reply {

@@ -2,10 +2,10 @@
  * Batched sampling over a key/value cache. A sample depends on its own prompt and seed: token t is chosen at
  * uniform(seed, t), whoever shares the batch. Rows leave as they end and waiting prompts take their places.
  */
-import { MulliganError } from "../../core/errors.ts";
 import { uniform } from "../../core/rng.ts";
 import type { Sample, SampleRequest, SamplingParams } from "../contract.ts";
 import { chooseToken } from "./choice.ts";
+import { checkPrompts } from "./datum-check.ts";
 import { appendTokens, assembleCache, type KvCache, keepRow, type RowSource } from "./kv-cache.ts";
 import type { KvNode } from "./kv-store.ts";
 import { prefillPrompts, type Sampler, type Step, stepRows } from "./prefill.ts";
@@ -42,12 +42,13 @@ interface Batch {
   shared: SharedPrefixes | undefined;
 }
 
-/** One sample per request, in order. Throws `MulliganError("context")` for a prompt that leaves no room. */
+/** One sample per request, in order. Throws what checkPrompts throws. */
 export async function runSample(
   sampler: Sampler,
   requests: readonly SampleRequest[],
   params: SamplingParams,
 ): Promise<Sample[]> {
+  checkPrompts(sampler.weights.config, requests);
   const rows = requests.map((request, index) => createRow(sampler.weights, request, index, params));
   // Prompts of like length share a batch, so that little is padded.
   const waiting = [...rows].sort(
@@ -71,20 +72,6 @@ export async function runSample(
 
 function createRow({ config }: Weights, request: SampleRequest, index: number, params: SamplingParams): Row {
   const room = config.contextLength - request.prompt.length;
-  if (request.prompt.length === 0 || room < 1) {
-    throw new MulliganError(
-      "context",
-      `prompt ${index}: must have 1 to ${config.contextLength - 1} tokens to leave room for a sample, got ${request.prompt.length}`,
-      { hint: "shorten the prompt, or use a model with a longer context (max_position_embeddings)" },
-    );
-  }
-  const bad = request.prompt.find((id) => !(id >= 0 && id < config.vocabSize));
-  if (bad !== undefined) {
-    throw new MulliganError(
-      "engine",
-      `prompt ${index}: ids must lie in 0..${config.vocabSize - 1}, got ${bad}`,
-    );
-  }
   const limit = Math.min(params.maxTokens, room);
   return {
     index,

@@ -1,38 +1,40 @@
-/** The worker thread of the local engine: answers calls one after the other, in the order they came. */
+/** A worker thread of the local engine: answers calls one after the other, in the order they came. */
 import { parentPort, workerData } from "node:worker_threads";
 import { MulliganError } from "../../core/errors.ts";
 import { loadModel } from "../../model/folder.ts";
-import type { Engine } from "../contract.ts";
-import { createCore } from "./core.ts";
-import type { Call, EngineMethod, Reply, WorkerSetup } from "./protocol.ts";
+import { type Core, createCore } from "./core.ts";
+import type { Call, CoreMethod, Reply, WorkerSetup } from "./protocol.ts";
 
 const setup = workerData as WorkerSetup;
 const port = parentPort!;
 
 /** Starts as the model's loading, whose failure is the answer to the first call ("info"). */
-let queue: Promise<Engine> = loadModel(setup.model).then((model) =>
-  createCore(model, setup.threads, setup.options),
+let queue: Promise<Core> = loadModel(setup.model).then((model) =>
+  createCore(model, setup.threads, setup.options, setup.share),
 );
 queue.catch(() => {});
 
-port.on("message", ({ id, method, args }: Call) => {
-  const answer = queue.then((engine) => perform(engine, method, args));
+port.on("message", ({ id, method, args, threads }: Call) => {
+  const answer = queue.then((core) => {
+    core.useThreads(threads);
+    return perform(core, method, args);
+  });
   answer.then(
     (result) => port.postMessage({ id, result } satisfies Reply),
     (error) => port.postMessage({ id, error: describe(error) } satisfies Reply),
   );
   // The next call waits for this one, whether it succeeded or not.
-  const engine = queue;
+  const core = queue;
   queue = answer.then(
-    () => engine,
-    () => engine,
+    () => core,
+    () => core,
   );
   queue.catch(() => {});
 });
 
-function perform(engine: Engine, method: EngineMethod, args: readonly unknown[]): unknown {
-  if (method === "info") return engine.info;
-  return (engine[method] as (...args: readonly unknown[]) => unknown)(...args);
+function perform(core: Core, method: CoreMethod, args: readonly unknown[]): unknown {
+  if (method === "info") return core.info;
+  return (core[method] as (...args: readonly unknown[]) => unknown)(...args);
 }
 
 function describe(error: unknown): Reply["error"] {
