@@ -4,15 +4,15 @@
  *
  * npx tsx bench/decode.ts --shape M --batches 1,16,64 --rounds 7 [--threads 2] [--profile on]
  */
-import { median } from "../src/engine/local/bench.ts";
-import { argument, openRandomModel, peakMebibytes, printProfile, type ShapeName } from "./shapes.ts";
+import { type BenchShape, median, openBenchModel } from "../src/engine/local/bench.ts";
+import { argument, closeEngine, peakMebibytes } from "./common.ts";
 
 const PROMPT = 32;
 const NEW = 64;
-const shape = argument("shape", "M") as ShapeName;
+const shape = argument("shape", "M") as BenchShape;
 const rounds = Number(argument("rounds", "7"));
 const threads = Number(argument("threads", "2"));
-const engine = await openRandomModel(shape, {
+const engine = await openBenchModel(shape, {
   threads,
   reference: false,
   profile: argument("profile", "off") === "on",
@@ -54,5 +54,4 @@ for (const batch of argument("batches", "1,16,64").split(",").map(Number)) {
     }),
   );
 }
-printProfile(await engine.profile?.());
-await engine.close();
+await closeEngine(engine);

@@ -7,15 +7,15 @@
 import type { Datum } from "../src/core/datum.ts";
 import { createRng } from "../src/core/rng.ts";
 import type { SamplingParams } from "../src/engine/contract.ts";
-import { median } from "../src/engine/local/bench.ts";
-import { argument, openRandomModel, peakMebibytes, printProfile, type ShapeName } from "./shapes.ts";
+import { type BenchShape, median, openBenchModel } from "../src/engine/local/bench.ts";
+import { argument, closeEngine, peakMebibytes } from "./common.ts";
 
 /** Tokens: failures, reflections on each, failed conversation, reflection, retry prompt, retry. */
 const VARIANTS = {
   game: { failures: 32, G: 8, prefix: 45, reflection: 20, turn: 8, retry: 12 },
   tools: { failures: 8, G: 8, prefix: 300, reflection: 40, turn: 20, retry: 40 },
 };
-const shape = argument("shape", "S") as ShapeName;
+const shape = argument("shape", "S") as BenchShape;
 const variant = argument("variant", "game") as keyof typeof VARIANTS;
 const rounds = Number(argument("rounds", "5"));
 const threads = Number(argument("threads", "2"));
@@ -24,7 +24,7 @@ const overrides = Object.fromEntries(
 ) as (typeof VARIANTS)["game"];
 const { failures, G, prefix, reflection, turn, retry } = overrides;
 
-const engine = await openRandomModel(shape, {
+const engine = await openBenchModel(shape, {
   threads,
   sharePrefixes: argument("sharing", "on") !== "off",
   profile: argument("profile", "off") === "on",
@@ -95,8 +95,7 @@ for (let round = -1; round < rounds; round++) {
   sampling.push((middle - start) / 1000);
   training.push((performance.now() - middle) / 1000);
 }
-printProfile(await engine.profile?.());
-await engine.close();
+await closeEngine(engine);
 console.log(
   JSON.stringify({
     bench: "rrr-step",

@@ -1,8 +1,10 @@
 /** `mulligan bench`: how fast the engine is on this machine. Parses, calls, prints. */
 import { type Command, Option } from "commander";
-import { type BenchReport, benchEngine } from "../engine/index.ts";
+import { DEVICES } from "../core/device.ts";
+import { type BenchOptions, type BenchReport, benchEngine } from "../engine/index.ts";
 import type { CliContext } from "./context.ts";
 import { positiveInteger } from "./context.ts";
+import { renderProfile } from "./profile-view.ts";
 
 const HELP = `
 Compares a training step of a 5 M-parameter model with the rate of a plain 1024 × 1024 × 1024 matrix product
@@ -23,21 +25,27 @@ export function registerBench(program: Command, context: CliContext): void {
         positiveInteger("threads"),
       ),
     )
+    .addOption(new Option("--device <name>", "what graphs run on").choices(DEVICES).default("cpu"))
     .addHelpText("after", HELP)
-    .action(async (options: { threads?: number }) => {
+    .action(async (options: BenchOptions) => {
       context.stdout.write(`${renderBench(await benchEngine(options))}\n`);
     });
 }
 
 function renderBench(report: BenchReport): string {
-  const { stepGflops, matmulGflops, stepSeconds, tokens, parameters, threads } = report;
+  const { stepGflops, matmulGflops, stepSeconds, firstStepSeconds, optimizerSeconds, tokens } = report;
+  const ms = (seconds: number) => `${(1000 * seconds).toFixed(0)} ms`;
   return [
-    `threads                     ${threads}`,
-    `training step               ${(1000 * stepSeconds).toFixed(0)} ms for ${tokens} tokens, ${(parameters / 1e6).toFixed(2)} M parameters`,
+    `threads                     ${report.threads}`,
+    `training step               ${ms(stepSeconds)} for ${tokens} tokens, ${(report.parameters / 1e6).toFixed(2)} M parameters`,
     `                            ${(tokens / stepSeconds).toFixed(0)} tokens/s, ${stepGflops.toFixed(1)} GFLOP/s (6·N·tokens + attention)`,
     `matrix product 1024³        ${matmulGflops.toFixed(1)} GFLOP/s`,
     `step by matrix product      ${((100 * stepGflops) / matmulGflops).toFixed(1)} %`,
+    `optimiser                   ${ms(optimizerSeconds)}, ${((100 * optimizerSeconds) / stepSeconds).toFixed(1)} % of a step`,
+    `first step, with compiling  ${ms(firstStepSeconds)}, ${(firstStepSeconds / stepSeconds).toFixed(1)} times a warm one`,
     `sampling, 64 rows           ${report.sampledTokensPerSecond.toFixed(0)} tokens/s`,
-    `resident memory             ${report.residentMegabytes.toFixed(0)} MB`,
+    `peak memory                 ${report.peakMebibytes.toFixed(0)} MiB`,
+    "",
+    renderProfile(report.profile),
   ].join("\n");
 }

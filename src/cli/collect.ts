@@ -6,6 +6,7 @@ import { openSetup } from "../train/setup.ts";
 import { type CliContext, configFromOptions, type Options } from "./context.ts";
 import { createExperimentView } from "./experiment-view.ts";
 import { addConfigFlags } from "./flags.ts";
+import { closeSetup } from "./profile-view.ts";
 
 const HELP = `
 Writes failures.jsonl into the run folder: one failed attempt a line, with its exact tokens.
@@ -36,7 +37,7 @@ export function registerCollect(program: Command, context: CliContext): void {
         context.stdout.write(`${folder.failures}\n`);
       } finally {
         view.end();
-        await setup.close();
+        await closeSetup(setup, context.stderr);
       }
     });
 }

@@ -6,6 +6,7 @@ import { openSetup } from "../train/setup.ts";
 import { type CliContext, checkpointFrom, configFromOptions, type Options } from "./context.ts";
 import { createExperimentView } from "./experiment-view.ts";
 import { addConfigFlags } from "./flags.ts";
+import { closeSetup } from "./profile-view.ts";
 
 const HELP = `
 Examples:
@@ -45,7 +46,7 @@ export function registerEval(program: Command, context: CliContext): void {
         context.stdout.write(`${renderEvaluation(evaluation, config.eval)}\n`);
       } finally {
         view.end();
-        await setup.close();
+        await closeSetup(setup, context.stderr);
       }
     });
 }

@@ -8,6 +8,7 @@ import { runExperiment } from "../train/experiment.ts";
 import { openSetup } from "../train/setup.ts";
 import type { CliContext } from "./context.ts";
 import { createExperimentView } from "./experiment-view.ts";
+import { closeSetup } from "./profile-view.ts";
 
 export interface ExperimentCommand extends RunFolderOptions {
   /** Path of a failures.jsonl. */
@@ -54,7 +55,7 @@ export async function experiment(
     stdout.write(`The trained model, for transformers and others: ${folder.model}\n`);
   } finally {
     view.end();
-    await setup.close();
+    await closeSetup(setup, stderr);
   }
 }
 

@@ -7,7 +7,10 @@ import { type Field, fields } from "./fields.ts";
 
 /** Headings of `--help`, each with the paths that stand under it (a whole section by "section."). */
 export const GROUPS = {
-  run: { heading: "What to run:", paths: ["model", "task", "taskOptions", "outputDir", "seed", "threads"] },
+  run: {
+    heading: "What to run:",
+    paths: ["model", "task", "taskOptions", "outputDir", "seed", "threads", "device", "profile"],
+  },
   collect: { heading: "Collecting failures:", paths: ["collect."] },
   sampling: {
     heading: "Sampling:",

@@ -12,6 +12,7 @@ import {
   positiveInteger,
 } from "./context.ts";
 import { addConfigFlags } from "./flags.ts";
+import { closeSetup } from "./profile-view.ts";
 
 /** Problems to attempt for each episode asked for: an episode needs a failure. */
 const PROBLEMS_PER_EPISODE = 10;
@@ -53,7 +54,7 @@ export function registerSample(program: Command, context: CliContext): void {
           `${episodes || `no failed attempt among ${problems.length}: nothing to reflect on`}\n`,
         );
       } finally {
-        await setup.close();
+        await closeSetup(setup, context.stderr);
       }
     });
 }

@@ -1,6 +1,6 @@
 /** Engines: the contract, and the one that runs on this machine. */
 
 export * from "./contract.ts";
-export { type BenchReport, benchEngine } from "./local/bench.ts";
+export { type BenchOptions, type BenchReport, benchEngine } from "./local/bench.ts";
 export type { LocalEngineOptions } from "./local/core.ts";
 export { createLocalEngine } from "./local/local-engine.ts";

@@ -1,4 +1,5 @@
 /** ONNX graphs with derivatives: build, differentiate, run. */
+export { requireDevice } from "./device.ts";
 export { gradients } from "./gradients.ts";
 export { createGraph, type Graph, type TapeEntry, withoutTape } from "./graph.ts";
 export { encodeOnnx } from "./onnx.ts";

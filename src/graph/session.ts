@@ -4,6 +4,7 @@
  */
 import { createRequire } from "node:module";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
+import type { Device } from "../core/device.ts";
 import { MulliganError } from "../core/errors.ts";
 import type { Graph } from "./graph.ts";
 import { encodeOnnx } from "./onnx.ts";
@@ -34,6 +35,8 @@ export interface SessionOptions {
   threads?: number;
   /** "basic" for float64: higher levels fuse to ops that exist in float32 only. */
   optimization?: "disabled" | "basic" | "all";
+  /** Default cpu, which also computes what another device has no kernel for. */
+  device?: Device;
   /** Measure each op: costs some time, and a temporary file of half a kilobyte per op and run. */
   profile?: boolean;
 }
@@ -46,6 +49,8 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     intraOpNumThreads: options.threads ?? 0,
     interOpNumThreads: 1,
     graphOptimizationLevel: optimization,
+    executionProviders:
+      options.device === undefined || options.device === "cpu" ? ["cpu"] : [options.device, "cpu"],
     logSeverityLevel: 3,
     ...(profileFile && { enableProfiling: true, profileFilePrefix: profileFile.prefix }),
   });

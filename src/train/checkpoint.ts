@@ -29,6 +29,7 @@ const TrainerState = Progress.extend({ version: z.literal(1), config: MulliganCo
 const changeable = [
   "outputDir",
   "threads",
+  "profile",
   "maxSteps",
   "saveSteps",
   "collect",

@@ -3,6 +3,7 @@
  * folder all come from here. Hyper-parameters carry TRL's names in camelCase.
  */
 import { z } from "zod";
+import { DEVICES } from "../core/device.ts";
 
 const probability = z.number().min(0).max(1);
 
@@ -33,6 +34,14 @@ export const MulliganConfig = z
       .min(0)
       .default(0)
       .describe("compute threads; 0 = one per core, of the machine where a run begins"),
+    device: z
+      .enum(DEVICES)
+      .default("cpu")
+      .describe("what graphs run on; all but cpu are untested (docs/devices.md)"),
+    profile: z
+      .boolean()
+      .default(false)
+      .describe("measure the time by kind of op, shown at the end (slows down)"),
 
     collect: CollectConfig.prefault({}),
     eval: EvalConfig.prefault({}),

@@ -7,6 +7,7 @@ import { copyFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MulliganError } from "../core/errors.ts";
+import type { EngineProfile } from "../core/profile.ts";
 import type { Problem, Split, Task } from "../core/task.ts";
 import type { Engine } from "../engine/contract.ts";
 import { createLocalEngine } from "../engine/local/local-engine.ts";
@@ -24,6 +25,8 @@ export interface Setup {
   task: Task;
   /** As many of each split as the configuration says; none of a split that was not asked for. */
   problems: Readonly<Record<Split, readonly Problem[]>>;
+  /** Where the engine's time went, when the configuration asks for it: once, before close. */
+  profile(): Promise<EngineProfile | undefined>;
   close(): Promise<void>;
 }
 
@@ -63,12 +66,21 @@ export async function openSetup(
   const task = await loadTask(settings.task, settings.taskOptions);
   const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };
   for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
-  const engine = await createLocalEngine(checkpoint ?? model, { threads: settings.threads });
+  const { threads, device, profile } = settings;
+  const engine = await createLocalEngine(checkpoint ?? model, { threads, device, profile });
   const config = { ...settings, threads: engine.info.threads };
   try {
     const policy = await openPolicy(engine, model);
     for (const split of splits) requireEpisodes(policy, task, problems[split], config);
-    return { config, model, policy, task, problems, close: () => engine.close() };
+    return {
+      config,
+      model,
+      policy,
+      task,
+      problems,
+      profile: async () => engine.profile?.(),
+      close: () => engine.close(),
+    };
   } catch (error) {
     await engine.close();
     throw error;

@@ -2,95 +2,128 @@
  * How fast the local engine is on this machine: a training step beside the plain matrix product of the same runtime in
  * the same process, taken in turns, so that the ratio holds when the machine's speed drifts.
  */
-import { availableParallelism } from "node:os";
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Datum } from "../../core/datum.ts";
+import type { EngineProfile } from "../../core/profile.ts";
 import { createGraph, createSession, matmul } from "../../graph/index.ts";
 import { parseModelConfig } from "../../model/config.ts";
-import type { Model } from "../../model/folder.ts";
+import { type Model, saveModel } from "../../model/folder.ts";
 import { initParameters, parameterShapes } from "../../model/parameters.ts";
 import type { Engine } from "../contract.ts";
-import { createCore } from "./core.ts";
+import type { LocalEngineOptions } from "./core.ts";
+import { createLocalEngine } from "./local-engine.ts";
 
 export interface BenchReport {
   threads: number;
   parameters: number;
   tokens: number;
+  /** The first step of the process, which compiles its graphs. */
+  firstStepSeconds: number;
   /** Medians. */
   stepSeconds: number;
+  /** AdamW's part of it. */
+  optimizerSeconds: number;
   /** 6·N·tokens + 12·layers·hidden·length·tokens (attention, whole square), by the step's time. */
   stepGflops: number;
   /** 1024³ MatMul. */
   matmulGflops: number;
   /** Sampling with a 32-token prompt, 64 new tokens, 64 rows. */
   sampledTokensPerSecond: number;
-  residentMegabytes: number;
+  /** The most that the process ever held. */
+  peakMebibytes: number;
+  /** Of some steps and samples more, measured apart, since measuring takes time. */
+  profile: EngineProfile;
 }
 
-/** 5 M parameters: hidden 256, 6 layers, 8 heads, intermediate 704, 512 tokens. */
-const shape = {
-  architectures: ["LlamaForCausalLM"],
-  model_type: "llama",
-  vocab_size: 512,
-  hidden_size: 256,
-  intermediate_size: 704,
-  num_hidden_layers: 6,
-  num_attention_heads: 8,
-  num_key_value_heads: 8,
-  max_position_embeddings: 256,
-  rms_norm_eps: 1e-5,
-  hidden_act: "silu",
-  tie_word_embeddings: true,
-};
+export interface BenchOptions {
+  threads?: number;
+  device?: LocalEngineOptions["device"];
+  rounds?: number;
+}
+
+/** hidden, layers, heads, intermediate, vocabulary: 0.8 M and 5 M parameters. */
+const SHAPES = { S: [128, 4, 4, 352, 80], M: [256, 6, 8, 704, 512] } as const;
+export type BenchShape = keyof typeof SHAPES;
+
 const ROWS = 32;
 const LENGTH = 128;
 
-/** Medians over `rounds` after one warm-up. Takes about half a minute on two cores. */
-export async function benchEngine(options: { threads?: number; rounds?: number } = {}): Promise<BenchReport> {
-  const threads = options.threads ?? availableParallelism();
-  const rounds = options.rounds ?? 9;
-  const model = benchModel();
-  const { config } = model;
-  const engine = createCore(model, threads, { reference: false });
-  const product = await createMatmul(threads);
-  const step = createStep(engine);
+/** Medians over `rounds` after one warm-up, of shape M. Takes about a minute on two cores. */
+export async function benchEngine({ threads, device, rounds = 9 }: BenchOptions = {}): Promise<BenchReport> {
+  const options = { threads: threads ?? availableParallelism(), ...(device && { device }) };
+  const engine = await openBenchModel("M", { ...options, reference: false });
+  const product = await createMatmul(options.threads);
 
-  const steps: number[] = [];
-  const products: number[] = [];
-  for (let round = -1; round < rounds; round++) {
-    const [productSeconds, stepSeconds] = [await seconds(product.run), await seconds(step)];
-    if (round < 0) continue;
-    products.push(productSeconds);
-    steps.push(stepSeconds);
+  const [steps, optimizer, products]: [number[], number[], number[]] = [[], [], []];
+  const first = await trainingStep(engine);
+  await product.run();
+  for (let round = 0; round < rounds; round++) {
+    products.push(await seconds(product.run));
+    const step = await trainingStep(engine);
+    steps.push(step.seconds);
+    optimizer.push(step.optimizerSeconds);
   }
   const sampledTokensPerSecond = await benchSampling(engine, rounds);
   await product.release();
   await engine.close();
+  const peakMebibytes = process.resourceUsage().maxRSS / 1024;
 
+  const { config } = benchModel("M");
   const tokens = ROWS * LENGTH;
   const attention = 12 * config.layers * config.hiddenSize * LENGTH * tokens;
   const stepSeconds = median(steps);
   return {
-    threads,
+    threads: options.threads,
     parameters: engine.info.parameters,
     tokens,
+    firstStepSeconds: first.seconds,
     stepSeconds,
+    optimizerSeconds: median(optimizer),
     stepGflops: (6 * engine.info.parameters * tokens + attention) / stepSeconds / 1e9,
     matmulGflops: product.gflop / median(products),
     sampledTokensPerSecond,
-    residentMegabytes: process.memoryUsage().rss / 2 ** 20,
+    peakMebibytes,
+    profile: await profileOf(options),
   };
 }
 
-/** Random weights in the shape above. */
-export function benchModel(): Model {
-  const config = parseModelConfig(shape, "bench");
+/** Random weights in one of the shapes above. */
+export function benchModel(shape: BenchShape): Model {
+  const [hidden, layers, heads, intermediate, vocabulary] = SHAPES[shape];
+  const json = {
+    architectures: ["LlamaForCausalLM"],
+    model_type: "llama",
+    vocab_size: vocabulary,
+    hidden_size: hidden,
+    intermediate_size: intermediate,
+    num_hidden_layers: layers,
+    num_attention_heads: heads,
+    num_key_value_heads: heads,
+    max_position_embeddings: 1024,
+    rms_norm_eps: 1e-5,
+    hidden_act: "silu",
+    tie_word_embeddings: true,
+  };
+  const config = parseModelConfig(json, `shape ${shape}`);
   return { config, parameters: parameterShapes(config), flat: initParameters(config, 1) };
 }
 
-/** 32 rows of 128 tokens. */
-export function benchData(): Datum[] {
-  const ids = (shift: number) =>
-    Int32Array.from({ length: LENGTH }, (_, t) => (t * 7 + shift) % shape.vocab_size);
+/** The engine as users have it, on such a model. */
+export async function openBenchModel(shape: BenchShape, options: LocalEngineOptions): Promise<Engine> {
+  const folder = await mkdtemp(join(tmpdir(), "mulligan-bench-"));
+  try {
+    await saveModel(folder, benchModel(shape));
+    return await createLocalEngine(folder, options);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Rows of tokens that share nothing: 32 of 128. */
+export function benchData(vocabulary: number): Datum[] {
+  const ids = (shift: number) => Int32Array.from({ length: LENGTH }, (_, t) => (t * 7 + shift) % vocabulary);
   return Array.from({ length: ROWS }, (_, row) => ({
     tokens: ids(row),
     targets: ids(row + 7),
@@ -99,31 +132,47 @@ export function benchData(): Datum[] {
 }
 
 /** A forward and backward pass and an optimiser step. */
-function createStep(engine: Engine): () => Promise<unknown> {
-  const data = benchData();
+export async function trainingStep(engine: Engine): Promise<{ seconds: number; optimizerSeconds: number }> {
+  const data = benchData(engine.info.vocabSize);
   const adam = { learningRate: 1e-4, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 };
-  return async () => {
-    await engine.forwardBackward(data, { name: "cross_entropy" });
-    await engine.optimStep(adam);
-  };
+  const pass = await seconds(() => engine.forwardBackward(data, { name: "cross_entropy" }));
+  const optimizerSeconds = await seconds(() => engine.optimStep(adam));
+  return { seconds: pass + optimizerSeconds, optimizerSeconds };
+}
+
+const sampling = { rows: 64, prompt: 32, maxTokens: 64 };
+
+function sampleOnce(engine: Engine): Promise<unknown> {
+  const { rows, prompt, maxTokens } = sampling;
+  const requests = Array.from({ length: rows }, (_, seed) => ({
+    prompt: Array.from({ length: prompt }, (_, t) => (seed + 3 * t) % engine.info.vocabSize),
+    seed,
+  }));
+  return engine.sample(requests, { maxTokens, temperature: 1, topP: 1, topK: 0, stop: [] });
 }
 
 async function benchSampling(engine: Engine, rounds: number): Promise<number> {
-  const [rows, prompt, maxTokens] = [64, 32, 64];
-  const requests = Array.from({ length: rows }, (_, seed) => ({
-    prompt: Array.from({ length: prompt }, (_, t) => (seed + 3 * t) % shape.vocab_size),
-    seed,
-  }));
-  const params = { maxTokens, temperature: 1, topP: 1, topK: 0, stop: [] };
-  await engine.sample(requests, params);
+  await sampleOnce(engine);
   const times: number[] = [];
   for (let round = 0; round < Math.min(5, rounds); round++) {
-    times.push(await seconds(() => engine.sample(requests, params)));
+    times.push(await seconds(() => sampleOnce(engine)));
   }
-  return (rows * maxTokens) / median(times);
+  return (sampling.rows * sampling.maxTokens) / median(times);
 }
 
-async function createMatmul(threads: number) {
+async function profileOf(options: LocalEngineOptions): Promise<EngineProfile> {
+  const engine = await openBenchModel("M", { ...options, reference: false, profile: true });
+  for (let round = 0; round < 2; round++) {
+    await trainingStep(engine);
+    await sampleOnce(engine);
+  }
+  const profile = await engine.profile!();
+  await engine.close();
+  return profile!;
+}
+
+/** Products of 1024 × 1024 matrices. */
+export async function createMatmul(threads: number) {
   const size = 1024;
   const repeats = 16;
   const graph = createGraph();

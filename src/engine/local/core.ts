@@ -2,6 +2,7 @@
  * The local engine itself, on whatever thread creates it: weights, optimiser state and compiled graphs behind the
  * contract. Calls must not overlap; the worker in front of it (worker.ts) queues them.
  */
+import type { Device } from "../../core/device.ts";
 import { MulliganError } from "../../core/errors.ts";
 import type { EngineProfile, GraphTime } from "../../core/profile.ts";
 import { createSession, type Feed, type Graph, type Session } from "../../graph/index.ts";
@@ -27,6 +28,8 @@ export interface LocalEngineOptions {
   reference?: boolean;
   /** Compute common prefixes of datums once; off = each datum alone, as an oracle. Default true. */
   sharePrefixes?: boolean;
+  /** What the graphs run on. Default cpu; the others have never run on hardware (docs/devices.md). */
+  device?: Device;
   /** Measure where the time goes, for `profile()`. Default false. */
   profile?: boolean;
 }
@@ -80,7 +83,8 @@ export function createCore(
     const key = `${graph}, ${workers} ${workers === 1 ? "thread" : "threads"}`;
     let compiled = sessions.get(key);
     if (!compiled) {
-      compiled = createSession(build(), { threads: workers, profile: options.profile ?? false });
+      const { device = "cpu", profile = false } = options;
+      compiled = createSession(build(), { threads: workers, device, profile });
       sessions.set(key, compiled);
     }
     return compiled;

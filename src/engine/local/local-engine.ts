@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from "node:os";
 import type { EngineProfile } from "../../core/profile.ts";
+import { requireDevice } from "../../graph/index.ts";
 import { loadModelShape } from "../../model/folder.ts";
 import type { Engine, ForwardBackwardResult } from "../contract.ts";
 import type { LocalEngineOptions, Share } from "./core.ts";
@@ -19,11 +20,14 @@ const REPLICATED_MODEL = 2 ** 24;
 /** A sampled token costs as much as so many tokens of a prompt: 54 µs against 24, for a step of the game on S. */
 const SAMPLED_TOKEN = 2;
 
-/** Loads a Hugging Face folder. Throws what loadModel throws. Close the engine, or the process stays alive. */
+/** Loads a Hugging Face folder. Throws what loadModel and requireDevice throw. Close the engine, or the process stays alive. */
 export async function createLocalEngine(model: string, options: LocalEngineOptions = {}): Promise<Engine> {
   const threads = options.threads || availableParallelism();
+  const { device = "cpu" } = options;
   const size = (await loadModelShape(model)).size;
-  const shares = size <= REPLICATED_MODEL ? sharesOf(size, threads) : [undefined];
+  await requireDevice(device);
+  const isReplicated = size <= REPLICATED_MODEL && device === "cpu";
+  const shares = isReplicated ? sharesOf(size, threads) : [undefined];
   const replicas = shares.map((share) => startReplica({ model, threads, options, ...(share && { share }) }));
   const [first, ...others] = replicas as [(typeof replicas)[0], ...typeof replicas];
   const end = () => Promise.all(replicas.map((replica) => replica.end()));
