@@ -3,7 +3,10 @@ import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
 import { createGraph, createSession, exp, matmul } from "./index.ts";
 
-const ours = () => readdirSync(tmpdir()).filter((name) => name.startsWith("mulligan-profile-")).sort();
+const ours = () =>
+  readdirSync(tmpdir())
+    .filter((name) => name.startsWith("mulligan-profile-"))
+    .sort();
 
 function createProduct() {
   const graph = createGraph();

@@ -1,4 +1,4 @@
-/** AdamW (Loshchilov & Hutter 2019, as in PyTorch) over one flat buffer, and the norm that clipping needs. */
+/** AdamW (Loshchilov & Hutter 2019, as in PyTorch) over one flat buffer, and what the norm for clipping is made of. */
 import type { AdamParams } from "../contract.ts";
 
 export interface AdamState {
@@ -13,15 +13,15 @@ export function createAdamState(size: number): AdamState {
   return { step: 0, m: new Float32Array(size), v: new Float32Array(size) };
 }
 
-/** The L2 norm of all numbers, summed in float64. */
-export function globalNorm(gradient: Float32Array): number {
+/** Summed in float64. */
+export function sumOfSquares(gradient: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < gradient.length; i++) sum += gradient[i]! * gradient[i]!;
-  return Math.sqrt(sum);
+  return sum;
 }
 
 /**
- * One step in place, on ranges that share a decay setting. Returns the gradient's norm before clipping.
+ * One step in place, on ranges that share a decay setting; `gradNorm` is the norm of the whole gradient.
  * m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; p ← p(1 − lr·decay) − lr·m̂/(√v̂ + eps).
  */
 export function adamStep(
@@ -30,10 +30,10 @@ export function adamStep(
   state: AdamState,
   ranges: readonly { start: number; end: number; decay: boolean }[],
   params: AdamParams,
-): number {
+  gradNorm: number,
+): void {
   const { learningRate, beta1, beta2, eps, weightDecay, gradClipNorm } = params;
-  const norm = globalNorm(gradient);
-  const clip = gradClipNorm > 0 && norm > gradClipNorm ? gradClipNorm / norm : 1;
+  const clip = gradClipNorm > 0 && gradNorm > gradClipNorm ? gradClipNorm / gradNorm : 1;
   state.step++;
   const stepSize = learningRate / (1 - beta1 ** state.step);
   const vScale = 1 / Math.sqrt(1 - beta2 ** state.step);
@@ -49,5 +49,4 @@ export function adamStep(
       parameters[i] = parameters[i]! * keep - (stepSize * mi) / (Math.sqrt(vi) * vScale + eps);
     }
   }
-  return norm;
 }

@@ -8,8 +8,8 @@ import type { EngineProfile, GraphTime } from "../../core/profile.ts";
 import { createSession, type Feed, type Graph, type Session } from "../../graph/index.ts";
 import { saveModel } from "../../model/folder.ts";
 import { fuseTensors } from "../../model/tensors.ts";
-import type { Engine, EngineInfo, Loss } from "../contract.ts";
-import { adamStep, createAdamState } from "./adamw.ts";
+import type { AdamParams, Engine, EngineInfo, Loss } from "../contract.ts";
+import { adamStep, createAdamState, sumOfSquares } from "./adamw.ts";
 import { checkDatums, checkTemperature } from "./datum-check.ts";
 import { createKvStore } from "./kv-store.ts";
 import { createMemoryPool } from "./memory-pool.ts";
@@ -44,20 +44,26 @@ const SMALL_STEP = 2 ** 24;
 
 /** Memory that replicas of one model have in common. Each computes with its own copy: the runtime takes no shared memory. */
 export interface Share {
-  /** Which replica: the first one takes the optimiser's steps. */
+  /** Which replica this is. */
   index: number;
-  /** As the first replica leaves them. */
+  /** The weights after the last step, of which each replica takes its slice. */
   weights: Float32Array;
+  adam: { m: Float32Array; v: Float32Array; steps: Int32Array };
   /** One per replica. */
   gradients: readonly Float32Array[];
 }
 
+/** An optimiser's step by replicas: all sum up gradients, then all step, then all settle. */
 export interface Core extends Engine {
   profile(): Promise<EngineProfile | undefined>;
   /** Threads of what is computed from now on. */
   useThreads(threads: number): void;
-  /** Takes the weights that the first replica has left. */
-  pull(): Promise<void>;
+  /** Sums everyone's gradient on this replica's slice, and returns the sum of its squares. */
+  sumGradients(): Promise<number>;
+  /** AdamW on this replica's slice. */
+  stepSlice(params: AdamParams, gradNorm: number): Promise<void>;
+  /** Takes the weights that others have left, and forgets what was computed with the old ones. */
+  settle(): Promise<void>;
 }
 
 export function createCore(
@@ -71,10 +77,14 @@ export function createCore(
   const feeds = weightFeeds(tensors, flat);
   const referenceFeeds =
     options.reference === false ? undefined : weightFeeds(tensors, Float32Array.from(flat));
-  const adam = createAdamState(flat.length);
+  const adam = share ? { step: 0, ...share.adam } : createAdamState(flat.length);
   const gradients = share?.gradients ?? [new Float32Array(flat.length)];
   const gradient = gradients[share?.index ?? 0]!;
-  const ranges = parameters.map(({ offset, size, decay }) => ({ start: offset, end: offset + size, decay }));
+  const slice = sliceOf(flat.length, share);
+  const ranges = parameters.flatMap(({ offset, size, decay }) => {
+    const [start, end] = [Math.max(offset, slice.start), Math.min(offset + size, slice.end)];
+    return start < end ? [{ start, end, decay }] : [];
+  });
 
   let current = threads;
   const sessions = new Map<string, Promise<Session>>();
@@ -122,16 +132,24 @@ export function createCore(
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
 
-  /** What was computed with other weights. */
-  const forget = () => {
+  const sumGradients = async () => {
+    const sum = gradients[0]!.subarray(slice.start, slice.end);
+    for (const other of gradients.slice(1)) addTo(sum, other.subarray(slice.start, slice.end));
+    return sumOfSquares(sum);
+  };
+  const stepSlice = async (params: AdamParams, gradNorm: number) => {
+    adamStep(flat, gradients[0]!, adam, ranges, params, gradNorm);
+    share?.weights.set(flat.subarray(slice.start, slice.end), slice.start);
+    if (share) share.adam.steps[0] = adam.step;
+  };
+  const settle = async () => {
+    if (share) {
+      flat.set(share.weights);
+      adam.step = share.adam.steps[0]!;
+    }
+    gradient.fill(0);
     sampler.store.clear();
     memory.trim();
-  };
-  /** New weights for every replica, and no gradient of the old ones. */
-  const publish = () => {
-    for (const each of gradients) each.fill(0);
-    share?.weights.set(flat);
-    forget();
   };
 
   return {
@@ -160,23 +178,24 @@ export function createCore(
       return { logprobs, metrics };
     },
     async optimStep(params) {
-      for (const other of gradients) if (other !== gradient) addTo(gradient, other);
-      const gradNorm = adamStep(flat, gradient, adam, ranges, params);
-      publish();
+      const gradNorm = Math.sqrt(await sumGradients());
+      await stepSlice(params, gradNorm);
+      await settle();
       return { gradNorm };
     },
+    sumGradients,
+    stepSlice,
+    settle,
     saveState: (folder) => saveTrainingState(folder, weights, adam),
     async loadState(folder) {
       await loadTrainingState(folder, weights, adam);
-      publish();
+      share?.weights.set(flat);
+      if (share) share.adam.steps[0] = adam.step;
+      await settle();
     },
     saveWeights: (folder) => saveModel(folder, weights),
     useThreads(count) {
       current = count;
-    },
-    async pull() {
-      if (share) flat.set(share.weights);
-      forget();
     },
     async profile() {
       if (!options.profile) return undefined;
@@ -192,6 +211,12 @@ export function createCore(
       sessions.clear();
     },
   };
+}
+
+/** The part of the parameters that a replica steps. */
+function sliceOf(size: number, share: Share | undefined): { start: number; end: number } {
+  const { index, count } = { index: share?.index ?? 0, count: share?.gradients.length ?? 1 };
+  return { start: Math.floor((size * index) / count), end: Math.floor((size * (index + 1)) / count) };
 }
 
 const lossKey = (loss: Loss) => `train ${loss.name} ${loss.kl ?? "no KL"}`;

@@ -29,7 +29,7 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
   const isReplicated = size <= REPLICATED_MODEL && device === "cpu";
   const shares = isReplicated ? sharesOf(size, threads) : [undefined];
   const replicas = shares.map((share) => startReplica({ model, threads, options, ...(share && { share }) }));
-  const [first, ...others] = replicas as [(typeof replicas)[0], ...typeof replicas];
+  const first = replicas[0]!;
   const end = () => Promise.all(replicas.map((replica) => replica.end()));
 
   const infos = await Promise.all(replicas.map((replica) => replica.call(threads, "info"))).catch(
@@ -64,8 +64,7 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
       ),
     );
   };
-  /** All replicas take the weights that the first one has written for them. */
-  const pull = () => Promise.all(others.map((replica) => replica.call(1, "pull")));
+  const settle = () => Promise.all(replicas.map((replica) => replica.call(1, "settle")));
 
   let closing: Promise<void> | undefined;
   return {
@@ -113,15 +112,17 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
       }),
     optimStep: (params) =>
       inTurn(async () => {
-        const result = await first.call(threads, "optimStep", params);
-        await pull();
-        return result;
+        const squares = await Promise.all(replicas.map((replica) => replica.call(1, "sumGradients")));
+        const gradNorm = Math.sqrt(squares.reduce((a, b) => a + b, 0));
+        await Promise.all(replicas.map((replica) => replica.call(1, "stepSlice", params, gradNorm)));
+        await settle();
+        return { gradNorm };
       }),
     saveState: (folder) => inTurn(() => first.call(threads, "saveState", folder)),
     loadState: (folder) =>
       inTurn(async () => {
         await first.call(threads, "loadState", folder);
-        await pull();
+        await settle();
       }),
     saveWeights: (folder) => inTurn(() => first.call(threads, "saveWeights", folder)),
     profile: () =>
@@ -139,12 +140,13 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
   };
 }
 
-/** What replicas see of each other: the weights as the first one leaves them, and everyone's gradient. */
 function sharesOf(size: number, replicas: number): (Share | undefined)[] {
   if (replicas === 1) return [undefined];
   const numbers = () => new Float32Array(new SharedArrayBuffer(4 * size));
-  const [weights, gradients] = [numbers(), Array.from({ length: replicas }, numbers)];
-  return gradients.map((_, index) => ({ index, weights, gradients }));
+  const weights = numbers();
+  const adam = { m: numbers(), v: numbers(), steps: new Int32Array(new SharedArrayBuffer(4)) };
+  const gradients = Array.from({ length: replicas }, numbers);
+  return gradients.map((_, index) => ({ index, weights, adam, gradients }));
 }
 
 /** The parts' results in the order of what was asked for. */
