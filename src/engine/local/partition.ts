@@ -1,11 +1,14 @@
 /** Which sequences go to which replica: parts of like cost, and what begins alike stays together. Pure bookkeeping. */
 import { commonLength, sortLexically } from "./prefix-tree.ts";
 
+/** Parts must be this much smaller than the whole, each with what it computes anew: else the whole stays one. Arbitrary. */
+const LEAST_GAIN = 1.25;
+
 /** A cut may lie this share of a part away from where the parts would be equal. Arbitrary, not tuned. */
 const SLACK = 0.1;
 
 /**
- * Indices of each part, ascending; no part is empty. A sequence costs the tokens that it does not share with its
+ * Indices of each part, ascending; no part is empty, and there is one only where parts would gain little. A sequence costs the tokens that it does not share with its
  * neighbour in lexical order, and `each` more. The same sequences give the same parts.
  */
 export function partition(sequences: readonly ArrayLike<number>[], parts: number, each = 0): number[][] {
@@ -33,7 +36,13 @@ export function partition(sequences: readonly ArrayLike<number>[], parts: number
       }),
     );
   }
-  return cuts.map((start, part) => order.slice(start, cuts[part + 1] ?? order.length).sort((a, b) => a - b));
+  const largest = Math.max(
+    ...cuts.map((start, part) => (before[cuts[part + 1] ?? -1] ?? total) - before[start]! + shared[start]!),
+  );
+  const starts = largest * LEAST_GAIN > total ? [0] : cuts;
+  return starts.map((start, part) =>
+    order.slice(start, starts[part + 1] ?? order.length).sort((a, b) => a - b),
+  );
 }
 
 /** Of the places within reach of the target the one that separates least, else the nearest. */

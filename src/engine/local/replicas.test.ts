@@ -12,7 +12,7 @@ import { roughWeights, tinyAdam, tinyTexts } from "./tiny.test.kit.ts";
 const crossEntropy = { name: "cross_entropy" } as const;
 const params = { maxTokens: 6, temperature: 1, topP: 1, topK: 0, stop: [3] };
 const data = tinyTexts([20, 7, 13, 4, 17, 9, 11]);
-const requests = Array.from({ length: 11 }, (_, i) => ({ prompt: [1 + (i % 4), 2, 5 + i], seed: i }));
+const requests = Array.from({ length: 50 }, (_, i) => ({ prompt: [1 + (i % 4), 2, 5 + (i % 20)], seed: i }));
 
 let folder: string;
 let model: string;

@@ -5,16 +5,16 @@ const sequence = (length: number, ...start: number[]) =>
   Int32Array.from({ length }, (_, t) => start[t] ?? (start[0] ?? 0) * 100 + t);
 
 test("sequences that share a prefix share a run, whatever their order", () => {
-  const families = [1, 2, 3].map((family) => [sequence(750, family), sequence(751, family)]);
+  const families = [1, 2, 3].map((family) => [sequence(350, family), sequence(351, family)]);
   const [a, b, c] = families as [Int32Array[], Int32Array[], Int32Array[]];
-  // 751 distinct tokens a family: two fit into the 2,048 of a run, three do not
+  // 351 distinct tokens a family: two fit into the 1,024 of a run, three do not
   const runs = planRuns([a[0]!, b[0]!, c[0]!, a[1]!, b[1]!, c[1]!], true);
   expect(runs.map(({ length }) => length)).toEqual([4, 2]);
   for (const run of runs) for (const i of run) expect(run).toContain((i + 3) % 6);
 });
 
 test("without sharing every sequence costs all of its tokens", () => {
-  const same = Array.from({ length: 4 }, () => sequence(750, 1));
+  const same = Array.from({ length: 4 }, () => sequence(350, 1));
   expect(planRuns(same, true)).toEqual([[0, 1, 2, 3]]);
   expect(planRuns(same, false)).toEqual([
     [0, 1],
@@ -22,7 +22,7 @@ test("without sharing every sequence costs all of its tokens", () => {
   ]);
 });
 
-test("a family larger than a run is cut, and a sequence longer than a run gets its own", () => {
+test("a family too large is cut, unless most of it is shared, and a sequence longer than a run gets its own", () => {
   const branches = Array.from({ length: 40 }, (_, branch) => {
     const tokens = sequence(250, 1);
     return tokens.fill(5000 + branch, 125); // 125 shared, 125 of its own
@@ -31,12 +31,15 @@ test("a family larger than a run is cut, and a sequence longer than a run gets i
   // 125 + 125 n ≤ 2,048 for 15 branches
   expect(runs.map(({ length }) => length).sort((x, y) => y - x)).toEqual([15, 15, 10]);
   expect(runs.flat().sort((x, y) => x - y)).toEqual([...branches.keys()]);
+  const long = branches.map((tokens) => Int32Array.of(...new Array(900).fill(3), ...tokens.subarray(125)));
+  // 900 + 125 n ≤ 3 · 900 for 14 branches
+  expect(planRuns(long, true).map(({ length }) => length)).toEqual([14, 14, 12]);
   expect(planRuns([sequence(2100, 1), sequence(10, 2)], true)).toEqual([[0], [1]]);
 });
 
 test("sequences of nothing are in no run, and short ones do not pad long ones", () => {
   expect(planRuns([sequence(0), sequence(5, 1), sequence(0)], true)).toEqual([[1]]);
-  const long = Array.from({ length: 8 }, (_, i) => sequence(200, i + 1));
+  const long = Array.from({ length: 8 }, (_, i) => sequence(100, i + 1));
   const short = Array.from({ length: 8 }, (_, i) => sequence(20, i + 11));
   expect(planRuns([...short, ...long], true)).toEqual([
     [8, 9, 10, 11, 12, 13, 14, 15],

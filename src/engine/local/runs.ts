@@ -5,11 +5,15 @@
 import { buildPrefixTree, commonLength, type PrefixTree, sortLexically } from "./prefix-tree.ts";
 import { placeSegments, type TreeSlots } from "./tree-layout.ts";
 
-/** Distinct tokens per run. More gain at most 5 % of the time, for twice the memory (docs/benchmarks.md). */
-const TOKENS_PER_RUN = 2048;
+/** Distinct tokens per run. Twice as many gain no time with a thread per replica, and take half more memory (docs/benchmarks.md). */
+const TOKENS_PER_RUN = 1024;
+
+/** A family larger than a run stays whole up to this, or while what it shares is a third of it: parts compute that anew. */
+const TOKENS_PER_FAMILY = 2048;
+const SHARES_PER_FAMILY = 3;
 
 /** A run of at least this many tokens is closed when the next datum's beginning is shorter by more than a quarter. */
-const TOKENS_WORTH_A_RUN = 1024;
+const TOKENS_WORTH_A_RUN = 512;
 
 /** A tree whose shape wastes more slots than this is taken apart: attention computes them all. Arbitrary. */
 const SLOTS_PER_TOKEN = 4;
@@ -105,8 +109,9 @@ function familiesOf(sequences: readonly Int32Array[], sharePrefixes: boolean): F
   );
 }
 
-/** A family larger than a run is cut between neighbours in lexical order; each part computes what it shares anew. */
+/** A family too large is cut between neighbours in lexical order; each part computes what it shares anew. */
 function splitFamily(sequences: readonly Int32Array[], indices: readonly number[], root: number): Family[] {
+  const most = Math.max(TOKENS_PER_FAMILY, SHARES_PER_FAMILY * root);
   const parts: Family[] = [];
   let previous: Int32Array | undefined;
   for (const i of sortLexically(indices.map((index) => sequences[index]!))) {
@@ -114,7 +119,7 @@ function splitFamily(sequences: readonly Int32Array[], indices: readonly number[
     const sequence = sequences[index]!;
     const part = parts.at(-1);
     const fresh = sequence.length - (previous ? commonLength(previous, sequence) : 0);
-    if (part && part.tokens + fresh <= TOKENS_PER_RUN) {
+    if (part && part.tokens + fresh <= most) {
       part.indices.push(index);
       part.tokens += fresh;
     } else {
