@@ -2,7 +2,7 @@
  * Runs commands in turn for some rounds, so that slow phases of a shared machine hit all of them, and writes every JSON
  * line that they print, with the machine, to bench/results/<plan>.jsonl; then prints the medians.
  *
- * npx tsx bench/interleave.ts <plan.json> <rounds>
+ * npx tsx bench/interleave.ts bench/plans/<plan>.json <rounds>
  * A plan: [{ "name": "ours", "command": "npx tsx bench/decode.ts --shape M", "env": {}, "cwd": "." }]
  */
 import { spawnSync } from "node:child_process";
@@ -29,6 +29,17 @@ appendFileSync(
   `${JSON.stringify({ date: new Date().toISOString(), ...machine, node: process.version })}\n`,
 );
 
+/** Numbers, also those one level down: `{ train: { median_s: 1 } }` has "train.median_s". */
+function flatten(record: Record<string, unknown>): [key: string, value: number][] {
+  return Object.entries(record).flatMap(([key, value]): [string, number][] => {
+    if (typeof value === "number") return [[key, value]];
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+    return Object.entries(value).flatMap(([inner, number]): [string, number][] =>
+      typeof number === "number" ? [[`${key}.${inner}`, number]] : [],
+    );
+  });
+}
+
 /** What tells measurements of one program apart; all other numbers are what it measured. */
 const LABELS = ["bench", "shape", "variant", "type", "batch", "G", "prefix"];
 const values = new Map<string, Map<string, number[]>>();
@@ -40,6 +51,7 @@ for (let round = 0; round < Number(rounds); round++) {
       env: { ...process.env, ...env },
       ...(cwd && { cwd }),
     });
+    if (status !== 0) process.exitCode = 1;
     if (status !== 0) console.error(`${name} ended with ${status}: ${stderr.slice(-500)}`);
     for (const line of stdout.split("\n").filter((text) => text.startsWith("{"))) {
       const record = JSON.parse(line) as Record<string, unknown>;
@@ -49,9 +61,8 @@ for (let round = 0; round < Number(rounds); round++) {
       );
       const numbers = values.get(label) ?? new Map<string, number[]>();
       values.set(label, numbers);
-      for (const [key, value] of Object.entries(record)) {
-        if (typeof value === "number" && !LABELS.includes(key))
-          numbers.set(key, [...(numbers.get(key) ?? []), value]);
+      for (const [key, value] of flatten(record)) {
+        if (!LABELS.includes(key)) numbers.set(key, [...(numbers.get(key) ?? []), value]);
       }
     }
   }

@@ -102,7 +102,7 @@ console.log(
     shape,
     variant,
     threads,
-    lengths: overrides,
+    ...overrides,
     sharing: argument("sharing", "on"),
     sample_s: median(sampling),
     train_s: median(training),
