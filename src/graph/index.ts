@@ -1,5 +1,6 @@
 /** ONNX graphs with derivatives: build, differentiate, run. */
 export { requireDevice } from "./device.ts";
+export { freezeInputs } from "./freeze.ts";
 export { gradients } from "./gradients.ts";
 export { createGraph, type Graph, type TapeEntry, withoutTape } from "./graph.ts";
 export { encodeOnnx } from "./onnx.ts";

@@ -40,10 +40,17 @@ async function train(engine: Engine, steps: number): Promise<number[]> {
 }
 
 describe("forward", () => {
-  test.each([1, 0.8])("gives sampled tokens the log-probability they were drawn with (T %s)", async (t) => {
+  test.each([
+    [1, 3],
+    [0.8, 3],
+    [1, 9],
+  ])("gives sampled tokens the log-probability they were drawn with (T %s, %s samples)", async (t, count) => {
     const engine = await createEngine();
+    const prompts = [[3, 1, 4], [1, 5, 9, 2, 6, 5, 3], [8]];
+    const requests = Array.from({ length: count }, (_, seed) => ({ prompt: prompts[seed % 3]!, seed }));
+    // with the weights of before, which a few samples pack
+    await engine.sample(requests, params);
     await train(engine, 2);
-    const requests = [[3, 1, 4], [1, 5, 9, 2, 6, 5, 3], [8]].map((prompt, seed) => ({ prompt, seed }));
     const samples = await engine.sample(requests, { ...params, temperature: t });
     const rows = requests.map(({ prompt }, i) => {
       const ids = [...prompt, ...samples[i]!.tokens];

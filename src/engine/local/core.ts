@@ -5,7 +5,7 @@
 import type { Device } from "../../core/device.ts";
 import { MulliganError } from "../../core/errors.ts";
 import type { EngineProfile, GraphTime } from "../../core/profile.ts";
-import { createSession, type Feed, type Graph, type Session } from "../../graph/index.ts";
+import { createSession, type Feed, freezeInputs, type Graph, type Session } from "../../graph/index.ts";
 import { saveModel } from "../../model/folder.ts";
 import { fuseTensors } from "../../model/tensors.ts";
 import type { AdamParams, Engine, EngineInfo, Loss } from "../contract.ts";
@@ -66,6 +66,9 @@ export interface Core extends Engine {
   settle(): Promise<void>;
 }
 
+/** Packing copies the weights: half a second for the largest. */
+const PACKED_MODEL = 2 ** 24;
+
 export function createCore(
   weights: Weights,
   threads: number,
@@ -86,15 +89,17 @@ export function createCore(
     return start < end ? [{ start, end, decay }] : [];
   });
 
+  const { device = "cpu", profile = false } = options;
+  const compile = (graph: Graph, workers: number) =>
+    createSession(graph, { threads: workers, device, profile });
   let current = threads;
   const sessions = new Map<string, Promise<Session>>();
   /** Compiled on first use, kept until close. */
   const session = (graph: string, build: () => Graph, workers = current): Promise<Session> => {
-    const key = `${graph}, ${workers} ${workers === 1 ? "thread" : "threads"}`;
+    const key = `${graph}, ${threadsText(workers)}`;
     let compiled = sessions.get(key);
     if (!compiled) {
-      const { device = "cpu", profile = false } = options;
-      compiled = createSession(build(), { threads: workers, device, profile });
+      compiled = compile(build(), workers);
       sessions.set(key, compiled);
     }
     return compiled;
@@ -116,6 +121,14 @@ export function createCore(
     session: (shape: PassShape) => session(`${kind} ${shapeKey(shape)}`, () => build(shape)),
     sharePrefixes: options.sharePrefixes ?? true,
   });
+  /** Graphs with the weights in them, until these change. */
+  const packed = new Map<string, Promise<Session>>();
+  const packedStep = (shared: boolean, workers: number): Promise<Session> => {
+    const key = `step with packed weights, shared ${shared}, ${threadsText(workers)}`;
+    const compiled = packed.get(key) ?? compile(freezeInputs(stepGraph(config, { shared }), feeds), workers);
+    packed.set(key, compiled);
+    return compiled;
+  };
   const memory = createMemoryPool();
   const sampler: Sampler = {
     weights,
@@ -124,10 +137,11 @@ export function createCore(
     memory,
     prefill: (levels) => session(`prefill ${levels} levels`, () => prefillGraph(config, levels)),
     extend: ({ shared }) => session(`extend, shared ${shared}`, () => extendGraph(config, { shared })),
-    step: ({ shared, rows }) => {
+    step: ({ shared, rows, isFew }) => {
       const isSmall = flat.length <= SMALL_MODEL && rows * flat.length <= SMALL_STEP;
-      const build = () => stepGraph(config, { shared });
-      return session(`step, shared ${shared}`, build, isSmall ? 1 : current);
+      const workers = isSmall ? 1 : current;
+      if (isFew && flat.length <= PACKED_MODEL) return packedStep(shared, workers);
+      return session(`step, shared ${shared}`, () => stepGraph(config, { shared }), workers);
     },
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
@@ -147,6 +161,8 @@ export function createCore(
       flat.set(share.weights);
       adam.step = share.adam.steps[0]!;
     }
+    for (const compiled of packed.values()) await (await compiled).release();
+    packed.clear();
     gradient.fill(0);
     sampler.store.clear();
     memory.trim();
@@ -200,18 +216,21 @@ export function createCore(
     async profile() {
       if (!options.profile) return undefined;
       const profiles: GraphTime[] = [];
-      for (const [graph, compiled] of sessions) {
+      for (const [graph, compiled] of [...sessions, ...packed]) {
         const profile = await (await compiled).profile();
         if (profile) profiles.push({ graph, ...profile });
       }
       return profiles.sort((a, b) => b.seconds - a.seconds);
     },
     async close() {
-      for (const compiled of sessions.values()) await (await compiled).release();
+      for (const compiled of [...sessions.values(), ...packed.values()]) await (await compiled).release();
       sessions.clear();
+      packed.clear();
     },
   };
 }
+
+const threadsText = (count: number) => `${count} ${count === 1 ? "thread" : "threads"}`;
 
 /** The part of the parameters that a replica steps. */
 function sliceOf(size: number, share: Share | undefined): { start: number; end: number } {

@@ -26,8 +26,8 @@ export interface Sampler {
   prefill(levels: number): Promise<Session>;
   /** extendGraph. */
   extend(options: { shared: boolean }): Promise<Session>;
-  /** stepGraph, for so many rows. */
-  step(options: { shared: boolean; rows: number }): Promise<Session>;
+  /** stepGraph, for so many rows now, and never more than a few. */
+  step(options: { shared: boolean; rows: number; isFew: boolean }): Promise<Session>;
   /** Counts what was computed, for tests and benchmarks. */
   computed: { prefillTokens: number; decodedTokens: number };
 }
@@ -136,6 +136,8 @@ async function prefillContinued(sampler: Sampler, items: readonly Continuation[]
 export interface GrowingRows {
   cache: KvCache;
   shared: SharedPrefixes | undefined;
+  /** Only a few from the start (sampler.ts). */
+  isFew?: boolean;
 }
 
 /** A pass of new tokens over caches: `columns[t][row]`. Returns each layer's heads of token row · T + t. */
@@ -180,14 +182,14 @@ export interface Step {
 /** One new token for each row of a cache. At temperature 0 the blocks' masses mean nothing. */
 export async function stepRows(
   sampler: Sampler,
-  { cache, shared }: GrowingRows,
+  { cache, shared, isFew = false }: GrowingRows,
   tokens: readonly number[],
   temperature: number,
 ): Promise<Step> {
   const { weights } = sampler;
   const count = tokens.length;
   const positions = cache.lengths.map((length, row) => length + cache.starts[row]!);
-  const session = await sampler.step({ shared: shared !== undefined, rows: count });
+  const session = await sampler.step({ shared: shared !== undefined, rows: count, isFew });
   const result = await session.run({
     ...sampler.feeds,
     tokens: { data: int64(tokens), dims: [count] },

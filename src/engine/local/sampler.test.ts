@@ -208,7 +208,7 @@ describe("what was computed before", () => {
     const steps: boolean[] = [];
     const watched = {
       ...sampler,
-      step: (options: { shared: boolean; rows: number }) => {
+      step: (options: Parameters<Sampler["step"]>[0]) => {
         steps.push(options.shared);
         return sampler.step(options);
       },

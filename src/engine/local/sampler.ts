@@ -18,6 +18,9 @@ const ROWS_PER_BATCH = 256;
 /** Leaving and entering copies the cache, so it waits until this share of the places is free. */
 const SHARE_TO_CHANGE = 0.25;
 
+/** So few samples are bound by reading the weights, which are then worth packing (core.ts). Arbitrary, not tuned. */
+const FEW = 4;
+
 /** Spare entries of a row's cache when it is made, unless half of those in use are more. Arbitrary, not tuned. */
 const LEAST_SPARE = 32;
 
@@ -40,6 +43,8 @@ interface Batch {
   /** What each row does not share. */
   cache: KvCache;
   shared: SharedPrefixes | undefined;
+  /** Of all the call's samples: what one of many gives must not change when the others have ended. */
+  isFew: boolean;
 }
 
 /** One sample per request, in order. Throws what checkPrompts throws. */
@@ -54,7 +59,8 @@ export async function runSample(
   const waiting = [...rows].sort(
     (a, b) => b.request.prompt.length - a.request.prompt.length || a.index - b.index,
   );
-  let batch: Batch = { rows: [], cache: assembleCache(sampler.weights.config, [], 0), shared: undefined };
+  const cache = assembleCache(sampler.weights.config, [], 0);
+  let batch: Batch = { rows: [], cache, shared: undefined, isFew: requests.length <= FEW };
   for (;;) {
     batch = await changeRows(sampler, batch, waiting);
     if (batch.rows.length === 0) break;
@@ -110,6 +116,7 @@ async function changeRows(sampler: Sampler, batch: Batch, waiting: Row[]): Promi
   const grown = assembleCache(config, sources, entries, sampler.memory);
   sampler.store.retire(cache);
   return {
+    ...batch,
     rows: staying,
     cache: grown,
     shared: gatherShared(
