@@ -2,9 +2,8 @@
 import type { Conversation, Utterance } from "../core/episode.ts";
 import type { Problem, Task, Verdict } from "../core/task.ts";
 import type { Decoding, Policy } from "./policy.ts";
-import { speak } from "./speak.ts";
 import { streams, utteranceSeed } from "./streams.ts";
-import { rowsOf, verifyAnswers } from "./verdicts.ts";
+import { rowsOf, speakAndVerify } from "./verdicts.ts";
 
 /** A verified first attempt. */
 export interface Attempt {
@@ -43,12 +42,8 @@ export async function attemptProblems(
       seed: utteranceSeed(seed, streams.attempt, step, id, generation),
     }));
   });
-  const spoken = await speak(policy, turns, "attempt", decoding, signal);
-  const answers = spoken.map(({ utterance }, i) => ({
-    problemId: turns[i]!.problemId,
-    text: utterance.text,
-  }));
-  const verdicts = await verifyAnswers(task, answers, rowsOf(problems));
+  const rows = rowsOf(problems);
+  const { spoken, verdicts } = await speakAndVerify(policy, task, rows, turns, "attempt", decoding, signal);
   return turns.map(({ problemId, generation }, i) => ({
     problemId,
     generation,

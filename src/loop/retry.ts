@@ -6,9 +6,8 @@ import type { Conversation, Episode, Failure } from "../core/episode.ts";
 import type { Task, Verdict } from "../core/task.ts";
 import type { Decoding, Policy } from "./policy.ts";
 import type { Reflection } from "./reflection.ts";
-import { speak } from "./speak.ts";
 import { streams, utteranceSeed } from "./streams.ts";
-import { type Rows, rowOf, verifyAnswers } from "./verdicts.ts";
+import { type Rows, rowOf, speakAndVerify } from "./verdicts.ts";
 
 export interface RetryOptions {
   rows: Rows;
@@ -89,12 +88,7 @@ async function retry(
       seed: utteranceSeed(seed, stream, step, failure.id, generation, turn),
     })),
   );
-  const spoken = await speak(policy, turns, "retry", decoding, signal);
-  const answers = spoken.map(({ utterance }, i) => ({
-    problemId: turns[i]!.problemId,
-    text: utterance.text,
-  }));
-  const verdicts = await verifyAnswers(task, answers, rows);
+  const { spoken, verdicts } = await speakAndVerify(policy, task, rows, turns, "retry", decoding, signal);
   return openings.map(({ conversation }, i) => {
     const own = verdicts.slice(i * retries, (i + 1) * retries);
     return {

@@ -4,6 +4,7 @@
  */
 import type { Conversation, Part, Utterance } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
+import type { Sample } from "../engine/contract.ts";
 import type { Decoding, Policy } from "./policy.ts";
 
 /** A conversation whose next speaker is the model. */
@@ -24,37 +25,52 @@ export interface Spoken {
 const rowsPerCall = 256;
 
 /** One utterance per turn, in order. Throws `MulliganError("context")`, or the signal's reason between engine calls. */
-export async function speak(
-  policy: Policy,
+export async function speak(...args: Parameters<typeof speakInCalls>): Promise<Spoken[]> {
+  const spoken: Spoken[] = [];
+  for await (const part of speakInCalls(...args)) spoken.push(...part);
+  return spoken;
+}
+
+/**
+ * The same, engine call by engine call. While the caller looks at what one call gave the next one is already under way:
+ * what it does there takes no time of its own.
+ */
+export async function* speakInCalls(
+  { engine, chat }: Policy,
   turns: readonly Turn[],
   part: Extract<Part, "attempt" | "reflection" | "retry">,
   decoding: Decoding,
   signal?: AbortSignal,
-): Promise<Spoken[]> {
-  const { engine, chat } = policy;
+): AsyncGenerator<Spoken[]> {
   for (const turn of turns) requireRoom(turn, part, engine.info.contextLength);
   const params = { ...decoding, stop: chat.stopTokens };
-  const spoken: Spoken[] = [];
+  const sample = (start: number) => {
+    const requests = turns.slice(start, start + rowsPerCall);
+    return engine.sample(
+      requests.map(({ conversation, seed }) => ({ prompt: conversation.tokens, seed })),
+      params,
+    );
+  };
+  let next: Promise<Sample[]> | undefined;
   for (let start = 0; start < turns.length; start += rowsPerCall) {
     signal?.throwIfAborted();
-    const chunk = turns.slice(start, start + rowsPerCall);
-    const requests = chunk.map(({ conversation, seed }) => ({ prompt: conversation.tokens, seed }));
-    const samples = await engine.sample(requests, params);
-    for (const [i, { conversation }] of chunk.entries()) {
-      const sample = samples[i]!;
-      const tokens = Array.from(sample.tokens);
-      spoken.push({
-        conversation: chat.appendSampled(conversation, part, tokens),
+    const samples = await (next ?? sample(start));
+    const following = start + rowsPerCall;
+    next = following < turns.length && !signal?.aborted ? sample(following) : undefined;
+    next?.catch(() => {}); // thrown above, unless the caller has stopped
+    yield samples.map(({ tokens: sampled, logprobs, stopReason }, i) => {
+      const tokens = Array.from(sampled);
+      return {
+        conversation: chat.appendSampled(turns[start + i]!.conversation, part, tokens),
         utterance: {
           tokens,
-          logprobs: Array.from(sample.logprobs),
+          logprobs: Array.from(logprobs),
           text: chat.decode(tokens),
-          truncated: sample.stopReason === "length",
+          truncated: stopReason === "length",
         },
-      });
-    }
+      };
+    });
   }
-  return spoken;
 }
 
 /** One token of room is enough: what does not fit after that is a truncated utterance, not an error. */

@@ -5,11 +5,8 @@
 import { MulliganError } from "../core/errors.ts";
 import type { Problem, Task, Verdict } from "../core/task.ts";
 import { verifyAnswer } from "../verify/verdict.ts";
-
-export interface Answer {
-  problemId: string;
-  text: string;
-}
+import type { Decoding, Policy } from "./policy.ts";
+import { type Spoken, speakInCalls, type Turn } from "./speak.ts";
 
 /** The rows of a task by problem id. */
 export type Rows = ReadonlyMap<string, unknown>;
@@ -34,18 +31,43 @@ export function rowOf(rows: Rows, problemId: string): unknown {
   );
 }
 
-/** One verdict per answer, in order. Throws `MulliganError("task")` when more than 20 % of at least 20 are unscored. */
-export async function verifyAnswers(task: Task, answers: readonly Answer[], rows: Rows): Promise<Verdict[]> {
-  const verdicts = await Promise.all(
-    answers.map(({ problemId, text }) =>
-      verifyAnswer(task, text, rowOf(rows, problemId), { timeoutMs: verifyTimeoutMs }),
-    ),
-  );
-  stopWhenUnscored(task, answers, verdicts);
-  return verdicts;
+/** An utterance per turn and its verdict, in order. */
+export interface Answers {
+  spoken: Spoken[];
+  verdicts: Verdict[];
 }
 
-function stopWhenUnscored(task: Task, answers: readonly Answer[], verdicts: readonly Verdict[]): void {
+/**
+ * Samples an answer for each turn and verifies it, the answers of one engine call while the next is under way. Throws
+ * what speak throws, and `MulliganError("task")` when more than 20 % of at least 20 are unscored.
+ */
+export async function speakAndVerify(
+  policy: Policy,
+  task: Task,
+  rows: Rows,
+  ...[turns, part, decoding, signal]: [
+    readonly Turn[],
+    "attempt" | "retry",
+    Decoding,
+    AbortSignal | undefined,
+  ]
+): Promise<Answers> {
+  const rowOfTurn = turns.map(({ problemId }) => rowOf(rows, problemId));
+  const spoken: Spoken[] = [];
+  const verifying: Promise<Verdict>[] = [];
+  for await (const answers of speakInCalls(policy, turns, part, decoding, signal)) {
+    for (const answer of answers) {
+      const row = rowOfTurn[spoken.length];
+      spoken.push(answer);
+      verifying.push(verifyAnswer(task, answer.utterance.text, row, { timeoutMs: verifyTimeoutMs }));
+    }
+  }
+  const verdicts = await Promise.all(verifying);
+  stopWhenUnscored(task, turns, verdicts);
+  return { spoken, verdicts };
+}
+
+function stopWhenUnscored(task: Task, turns: readonly Turn[], verdicts: readonly Verdict[]): void {
   const unscored = verdicts.filter(({ kind }) => kind === "unscored").length;
   if (verdicts.length < fewestVerdicts || unscored <= unscoredLimit * verdicts.length) return;
   const index = verdicts.findIndex(({ kind }) => kind === "unscored");
@@ -53,7 +75,7 @@ function stopWhenUnscored(task: Task, answers: readonly Answer[], verdicts: read
   const cause = first.kind === "unscored" ? first.cause : "";
   throw new MulliganError(
     "task",
-    `task "${task.name}": verify must score at least 80 % of the answers, left ${unscored} of ${verdicts.length} unscored; the first, of problem "${answers[index]!.problemId}": ${cause}`,
+    `task "${task.name}": verify must score at least 80 % of the answers, left ${unscored} of ${verdicts.length} unscored; the first, of problem "${turns[index]!.problemId}": ${cause}`,
     { hint: "make verify return true or false for any text, well within its time limit" },
   );
 }
