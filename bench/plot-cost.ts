@@ -51,13 +51,21 @@ function work({ failures, prefix: P, reflection: R, turn, retry }: Line, G: numb
   };
 }
 
-/** Two constants from one point: seconds per FLOP from its training, seconds per decoded token from its sampling. */
-const base = at(4, 400);
-const perFlop = base.train_s / work(base, base.G).trained;
-const perToken = (base.sample_s - perFlop * work(base, base.G).prefilled) / work(base, base.G).decoded;
+/**
+ * Three constants from the smallest and the largest group: seconds per FLOP from training, and from sampling seconds per
+ * step of decoding and per token decoded.
+ */
+const [small, large] = [at(4, 400), at(32, 400)];
+const base = small;
+const perFlop = small.train_s / work(small, small.G).trained;
+const decoding = (line: Line) => line.sample_s - perFlop * work(line, line.G).prefilled;
+const perToken =
+  (decoding(large) - decoding(small)) / (work(large, large.G).decoded - work(small, small.G).decoded);
+const steps = base.reflection + base.retry;
+const perStep = (decoding(small) - perToken * work(small, small.G).decoded) / steps;
 function predicted(G: number, prefix: number): number {
   const { trained, prefilled, decoded } = work(base, G, prefix);
-  return perFlop * (trained + prefilled) + perToken * decoded;
+  return perFlop * (trained + prefilled) + perStep * steps + perToken * decoded;
 }
 
 /** Tokens that a step computes once each: of prefixes, reflections, retry prompts and retries. */
@@ -98,7 +106,7 @@ interface Series {
 function panel(offset: number, title: string, xs: number[], series: Series[]): string {
   const [low, high] = [0, xs.at(-1)! * 1.05];
   const x = (value: number) => left + offset + (width * (value - low)) / (high - low);
-  const seconds = Array.from({ length: 5 }, (_, i) => (most * i) / 5);
+  const seconds = Array.from({ length: Math.floor(most) + 1 }, (_, i) => i);
   const path = (f: (v: number) => number) =>
     Array.from({ length: 41 }, (_, i) => xs[0]! + ((xs.at(-1)! - xs[0]!) * i) / 40)
       .map((v, i) => `${i ? "L" : "M"}${x(v).toFixed(1)} ${y(f(v)).toFixed(1)}`)
@@ -107,7 +115,7 @@ function panel(offset: number, title: string, xs: number[], series: Series[]): s
     `<text x="${left + offset}" y="24" class="title">${title}</text>`,
     ...seconds.map(
       (s) =>
-        `<path class="grid" d="M${left + offset} ${y(s)}h${width}"/><text class="tick" text-anchor="end" x="${left + offset - 8}" y="${y(s) + 4}">${s.toFixed(1)} s</text>`,
+        `<path class="grid" d="M${left + offset} ${y(s)}h${width}"/><text class="tick" text-anchor="end" x="${left + offset - 8}" y="${y(s) + 4}">${s} s</text>`,
     ),
     ...xs.map(
       (v) => `<text class="tick" text-anchor="middle" x="${x(v)}" y="${top + height + 20}">${v}</text>`,
@@ -115,7 +123,7 @@ function panel(offset: number, title: string, xs: number[], series: Series[]): s
     ...series.flatMap(({ label, color, measured, predicted: f }) => [
       `<path d="${path(f)}" fill="none" stroke="${color}" stroke-width="2" stroke-dasharray="6 4"/>`,
       ...measured.map(([v, s]) => `<circle cx="${x(v)}" cy="${y(s)}" r="5" fill="${color}"/>`),
-      `<text class="label" fill="${color}" x="${x(measured.at(-1)![0]) - 6}" y="${y(measured.at(-1)![1]) - 12}" text-anchor="end">${label}</text>`,
+      `<text class="label" style="fill:${color}" x="${x(measured.at(-1)![0]) - 6}" y="${y(measured.at(-1)![1]) - 12}" text-anchor="end">${label}</text>`,
     ]),
   ].join("\n");
 }
@@ -143,7 +151,7 @@ ${panel(
   ],
 )}
 ${panel(420, "A step by length of the prefix", [200, 400, 800], [byPrefix(4, "#0969da"), byPrefix(16, "#bc4c00")])}
-<text x="${left}" y="${H - 14}">dots: measured medians; dashed: predicted from distinct tokens, with two constants taken from G 4, prefix 400</text>
+<text x="${left}" y="${H - 14}">dots: measured medians; dashed: predicted from distinct tokens, with three constants taken from G 4 and 32, prefix 400</text>
 </svg>
 `;
 writeFileSync("docs/images/cost.svg", svg);
