@@ -53,7 +53,7 @@ for (let round = 0; round < Number(rounds); round++) {
     });
     if (status !== 0) process.exitCode = 1;
     if (status !== 0) console.error(`${name} ended with ${status}: ${stderr.slice(-500)}`);
-    for (const line of stdout.split("\n").filter((text) => text.startsWith("{"))) {
+    for (const line of stdout.split("\n").filter((text) => text.startsWith('{"'))) {
       const record = JSON.parse(line) as Record<string, unknown>;
       appendFileSync(results, `${JSON.stringify({ name, round, load, ...record })}\n`);
       const label = [name, ...LABELS.flatMap((key) => (key in record ? [String(record[key])] : []))].join(
