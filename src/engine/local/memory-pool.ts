@@ -3,8 +3,8 @@
  * cost of copying a cache into memory that was in use before.
  */
 
-/** Memory kept after trim: what the store of kept sequences may give back at once (kv-store.ts). */
-const POOL_BYTES = 2 ** 28;
+/** Memory kept after trim. Arbitrary, not tuned. */
+const POOL_BYTES = 2 ** 27;
 
 export interface MemoryPool {
   /** An array of that many numbers, which may be any. */
