@@ -92,6 +92,14 @@ test("a well filled cache stays as it is, counted whole, until the last sequence
   expect([store.bytes, given]).toEqual([0, [memory]]);
 });
 
+test("what counts is the memory that is held, which may be larger than the cache in it", () => {
+  const { store, given } = withMemory();
+  const { ended } = filledCache(2, 4);
+  const memory = new Float32Array(new ArrayBuffer(4 * 256), 0, 32);
+  store.retire({ memory, kept: [store.add(ended(0, 0, 1, 2, 3)), store.add(ended(1, 0, 4, 5, 6))] });
+  expect([store.bytes, given]).toEqual([6 * BYTES_PER_TOKEN, [memory]]);
+});
+
 test("a cache that few sequences are left in is given back, and they keep their numbers", () => {
   const { store, given } = withMemory();
   const { memory, ended } = filledCache(3, 4);

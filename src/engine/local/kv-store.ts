@@ -86,7 +86,7 @@ export function createKvStore(
     block.users--;
     if (block.users > 0) return 0;
     memory.give(block.memory);
-    return block.memory.byteLength;
+    return block.memory.buffer.byteLength;
   };
 
   return {
@@ -125,14 +125,16 @@ export function createKvStore(
     },
     retire(cache) {
       const filled = cache.kept.reduce((sum, node) => sum + ownBytes(node), 0);
-      if (filled < LEAST_FILLED * cache.memory.byteLength) {
+      // memory that was used before may be larger than the cache in it
+      const held = cache.memory.buffer.byteLength;
+      if (filled < LEAST_FILLED * held) {
         for (const node of cache.kept) copyOut(node, shape);
         memory.give(cache.memory);
         return;
       }
       const block = { memory: cache.memory, users: cache.kept.length };
       for (const node of cache.kept) node.block = block;
-      bytes += cache.memory.byteLength - filled;
+      bytes += held - filled;
     },
     trim() {
       if (bytes <= maxBytes) return;
