@@ -51,8 +51,10 @@ for (let round = 0; round < Number(rounds); round++) {
       env: { ...process.env, ...env },
       ...(cwd && { cwd }),
     });
-    if (status !== 0) process.exitCode = 1;
-    if (status !== 0) console.error(`${name} ended with ${status}: ${stderr.slice(-500)}`);
+    if (status !== 0) {
+      process.exitCode = 1;
+      console.error(`${name} ended with ${status}: ${stderr.slice(-500)}`);
+    }
     for (const line of stdout.split("\n").filter((text) => text.startsWith('{"'))) {
       const record = JSON.parse(line) as Record<string, unknown>;
       appendFileSync(results, `${JSON.stringify({ name, round, load, ...record })}\n`);

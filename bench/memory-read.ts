@@ -44,7 +44,7 @@ const bytesPerToken = flat.byteLength;
  * Reads 1 GiB: each of two threads looks for a byte that is not in its half, which the C library does as fast as memory
  * gives it.
  */
-async function createRead() {
+function createRead() {
   const gibibyte = 2 ** 30;
   const source = `const { parentPort } = require("node:worker_threads");
     const half = Buffer.alloc(${gibibyte / 2}, 1);
@@ -63,7 +63,7 @@ async function createRead() {
   };
 }
 
-const read = await createRead();
+const read = createRead();
 await read.run();
 const engine = createCore({ config, parameters, flat }, threads, { reference: false });
 let call = 0;

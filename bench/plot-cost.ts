@@ -5,11 +5,10 @@
  * npx tsx bench/plot-cost.ts
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { benchModel, median } from "../src/engine/local/bench.ts";
-import { flatSize } from "../src/model/parameters.ts";
+import { benchConfig, median } from "../src/engine/local/bench.ts";
+import { parameterCount } from "../src/model/parameters.ts";
 
 interface Line {
-  name?: string;
   failures: number;
   G: number;
   prefix: number;
@@ -34,13 +33,13 @@ const at = (G: number, prefix: number): Line => {
 };
 const points = [...byPoint.keys()].map((key) => at(...(key.split(",").map(Number) as [number, number])));
 
-const { config, parameters } = benchModel("M");
+const config = benchConfig("M");
 /** FLOP of a forward pass: 2 per parameter and token, 4 per layer, channel and pair of token and key. */
 const forward = (tokens: number, pairs: number) =>
-  2 * flatSize(parameters) * tokens + 4 * config.layers * config.hiddenSize * pairs;
+  2 * parameterCount(config) * tokens + 4 * config.layers * config.hiddenSize * pairs;
 
 /** FLOP of forwards (4: reference, and one with a derivative of two) and of prefill, and tokens decoded; for a step. */
-function work({ failures, prefix: P, reflection: R, turn, retry }: Line, G: number, prefix = P) {
+function work({ failures, reflection: R, turn, retry }: Line, G: number, prefix: number) {
   const trained = 4 * forward(prefix + G * R, prefix * prefix + G * R * (prefix + R));
   const before = prefix + R;
   const prefilled = forward(prefix, prefix * prefix) + forward(G * turn, G * turn * (before + turn));
@@ -56,15 +55,15 @@ function work({ failures, prefix: P, reflection: R, turn, retry }: Line, G: numb
  * step of decoding and per token decoded.
  */
 const [small, large] = [at(4, 400), at(32, 400)];
-const base = small;
-const perFlop = small.train_s / work(small, small.G).trained;
-const decoding = (line: Line) => line.sample_s - perFlop * work(line, line.G).prefilled;
+const perFlop = small.train_s / work(small, small.G, 400).trained;
+const decoding = (line: Line) => line.sample_s - perFlop * work(line, line.G, line.prefix).prefilled;
 const perToken =
-  (decoding(large) - decoding(small)) / (work(large, large.G).decoded - work(small, small.G).decoded);
-const steps = base.reflection + base.retry;
-const perStep = (decoding(small) - perToken * work(small, small.G).decoded) / steps;
+  (decoding(large) - decoding(small)) /
+  (work(large, large.G, 400).decoded - work(small, small.G, 400).decoded);
+const steps = small.reflection + small.retry;
+const perStep = (decoding(small) - perToken * work(small, small.G, 400).decoded) / steps;
 function predicted(G: number, prefix: number): number {
-  const { trained, prefilled, decoded } = work(base, G, prefix);
+  const { trained, prefilled, decoded } = work(small, G, prefix);
   return perFlop * (trained + prefilled) + perStep * steps + perToken * decoded;
 }
 

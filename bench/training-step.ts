@@ -4,19 +4,23 @@
  *
  * npx tsx bench/training-step.ts --rounds 5 [--threads 2]
  */
-
-import { benchModel, createMatmul, median, openBenchModel, trainingStep } from "../src/engine/local/bench.ts";
+import {
+  benchConfig,
+  createMatmul,
+  gflopOfStep,
+  median,
+  openBenchModel,
+  STEP,
+  trainingStep,
+} from "../src/engine/local/bench.ts";
+import { TOKENS_PER_RUN as RUN } from "../src/engine/local/runs.ts";
 import { createGraph, createSession, type Graph, type Value } from "../src/graph/index.ts";
 import { argument, peakMebibytes } from "./common.ts";
 
-const ROWS = 32;
-const LENGTH = 128;
-const TOKENS = ROWS * LENGTH;
-/** Tokens of one graph run, as src/engine/local/runs.ts plans them. */
-const RUN = 1024;
+const { length: LENGTH, tokens: TOKENS } = STEP;
 const rounds = Number(argument("rounds", "5"));
 const threads = Number(argument("threads", "2"));
-const { config } = benchModel("M");
+const config = benchConfig("M");
 
 /** One product of the step: [batch ×] m × k by k × n, so many times a step. */
 interface Product {
@@ -126,8 +130,7 @@ for (let round = -1; round < rounds; round++) {
 await engine.close();
 
 const step = median(steps);
-const attention = 12 * config.layers * config.hiddenSize * LENGTH * TOKENS;
-const stepGflops = (6 * engine.info.parameters * TOKENS + attention) / step / 1e9;
+const stepGflops = gflopOfStep("M") / step;
 const [squareGflops, ownGflops] = [median(squares), ownGflop / median(own)];
 console.log(
   JSON.stringify({

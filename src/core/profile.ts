@@ -19,3 +19,13 @@ export interface GraphTime {
 
 /** The longest first. */
 export type EngineProfile = readonly GraphTime[];
+
+export function longestFirst<T extends { seconds: number }>(times: Iterable<T>): T[] {
+  return [...times].sort((a, b) => b.seconds - a.seconds);
+}
+
+/** Adds to what is known of an op. */
+export function addOp(ops: Map<string, OpTime>, { op, calls, seconds }: OpTime): void {
+  const sum = ops.get(op);
+  ops.set(op, { op, calls: calls + (sum?.calls ?? 0), seconds: seconds + (sum?.seconds ?? 0) });
+}

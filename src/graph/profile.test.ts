@@ -42,3 +42,12 @@ test("a graph that is not measured tells nothing", async () => {
   expect(await session.profile()).toBeUndefined();
   await session.release();
 });
+
+test("a measured graph that nobody asked leaves no file either", async () => {
+  const before = ours();
+  const { graph, feeds } = createProduct();
+  const session = await createSession(graph, { threads: 1, profile: true });
+  await session.run(feeds);
+  await session.release();
+  expect(ours()).toEqual(before);
+});

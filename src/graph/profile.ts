@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { GraphTime, OpTime } from "../core/profile.ts";
+import { addOp, type GraphTime, longestFirst, type OpTime } from "../core/profile.ts";
 
 export type GraphProfile = Omit<GraphTime, "graph">;
 
@@ -12,8 +12,8 @@ export type GraphProfile = Omit<GraphTime, "graph">;
 export interface ProfileFile {
   /** Start of the file's name. */
   prefix: string;
-  /** Sums the file up and removes it. */
   read(): Promise<OpTime[]>;
+  remove(): Promise<void>;
 }
 
 /** Throws what the file system throws when there is no place for temporary files. */
@@ -23,10 +23,9 @@ export async function createProfileFile(): Promise<ProfileFile> {
     prefix: join(folder, "ops"),
     async read() {
       const [name] = await readdir(folder);
-      const ops = name === undefined ? [] : await sumOps(join(folder, name));
-      await rm(folder, { recursive: true, force: true });
-      return ops;
+      return name === undefined ? [] : sumOps(join(folder, name));
     },
+    remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
@@ -42,8 +41,7 @@ async function sumOps(file: string): Promise<OpTime[]> {
   for await (const line of createInterface({ input: createReadStream(file) })) {
     if (!line.includes('"cat" : "Node"')) continue;
     const { dur, args } = JSON.parse(line.replace(/,\s*$/, "")) as TraceEvent;
-    const time = ops.get(args.op_name) ?? { op: args.op_name, calls: 0, seconds: 0 };
-    ops.set(args.op_name, { op: time.op, calls: time.calls + 1, seconds: time.seconds + dur / 1e6 });
+    addOp(ops, { op: args.op_name, calls: 1, seconds: dur / 1e6 });
   }
-  return [...ops.values()].sort((a, b) => b.seconds - a.seconds);
+  return longestFirst(ops.values());
 }

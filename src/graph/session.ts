@@ -86,6 +86,9 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
       session.endProfiling();
       return { runs, seconds, ops: await profileFile.read() };
     },
-    release: () => session.release(),
+    async release() {
+      await session.release();
+      await profileFile?.remove();
+    },
   };
 }

@@ -43,7 +43,12 @@ export async function attemptProblems(
     }));
   });
   const rows = rowsOf(problems);
-  const { spoken, verdicts } = await speakAndVerify(policy, task, rows, turns, "attempt", decoding, signal);
+  const { spoken, verdicts } = await speakAndVerify(policy, task, turns, {
+    rows,
+    part: "attempt",
+    decoding,
+    signal,
+  });
   return turns.map(({ problemId, generation }, i) => ({
     problemId,
     generation,

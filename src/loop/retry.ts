@@ -88,7 +88,12 @@ async function retry(
       seed: utteranceSeed(seed, stream, step, failure.id, generation, turn),
     })),
   );
-  const { spoken, verdicts } = await speakAndVerify(policy, task, rows, turns, "retry", decoding, signal);
+  const { spoken, verdicts } = await speakAndVerify(policy, task, turns, {
+    rows,
+    part: "retry",
+    decoding,
+    signal,
+  });
   return openings.map(({ conversation }, i) => {
     const own = verdicts.slice(i * retries, (i + 1) * retries);
     return {

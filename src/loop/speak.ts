@@ -15,6 +15,8 @@ export interface Turn {
   seed: number;
 }
 
+export type SpokenPart = Extract<Part, "attempt" | "reflection" | "retry">;
+
 export interface Spoken {
   /** The conversation with the utterance appended. */
   conversation: Conversation;
@@ -25,9 +27,15 @@ export interface Spoken {
 const rowsPerCall = 256;
 
 /** One utterance per turn, in order. Throws `MulliganError("context")`, or the signal's reason between engine calls. */
-export async function speak(...args: Parameters<typeof speakInCalls>): Promise<Spoken[]> {
+export async function speak(
+  policy: Policy,
+  turns: readonly Turn[],
+  part: SpokenPart,
+  decoding: Decoding,
+  signal?: AbortSignal,
+): Promise<Spoken[]> {
   const spoken: Spoken[] = [];
-  for await (const part of speakInCalls(...args)) spoken.push(...part);
+  for await (const some of speakInCalls(policy, turns, part, decoding, signal)) spoken.push(...some);
   return spoken;
 }
 
@@ -38,7 +46,7 @@ export async function speak(...args: Parameters<typeof speakInCalls>): Promise<S
 export async function* speakInCalls(
   { engine, chat }: Policy,
   turns: readonly Turn[],
-  part: Extract<Part, "attempt" | "reflection" | "retry">,
+  part: SpokenPart,
   decoding: Decoding,
   signal?: AbortSignal,
 ): AsyncGenerator<Spoken[]> {

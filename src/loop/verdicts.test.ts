@@ -33,15 +33,11 @@ test("answers of one engine call are verified while the next one is under way", 
       return task.verify(answer, row);
     },
   };
-  const { spoken, verdicts } = await speakAndVerify(
-    policy,
-    watched,
+  const { spoken, verdicts } = await speakAndVerify(policy, watched, turns, {
     rows,
-    turns,
-    "attempt",
+    part: "attempt",
     decoding,
-    undefined,
-  );
+  });
   expect(events).toEqual([...["asked for 256", "got 256", "asked for 44", "verified", "got 44", "verified"]]);
   expect(spoken.map(({ utterance }) => utterance.text)).toEqual(
     turns.map((_, i) => (i % 3 === 0 ? "yes" : "no")),
@@ -57,7 +53,7 @@ test("a problem that the task does not have is named before anything is sampled"
     return [];
   };
   const rows = rowsOf(task.list.slice(0, 299));
-  const asked = speakAndVerify(policy, task, rows, turns, "retry", decoding, undefined);
+  const asked = speakAndVerify(policy, task, turns, { rows, part: "retry", decoding });
   await expect(asked).rejects.toMatchObject({ code: "data", message: expect.stringContaining('"q299"') });
   expect(calls).toBe(0);
 });

@@ -31,6 +31,13 @@ export function rowOf(rows: Rows, problemId: string): unknown {
   );
 }
 
+export interface AnswerOptions {
+  rows: Rows;
+  part: "attempt" | "retry";
+  decoding: Decoding;
+  signal?: AbortSignal | undefined;
+}
+
 /** An utterance per turn and its verdict, in order. */
 export interface Answers {
   spoken: Spoken[];
@@ -44,13 +51,8 @@ export interface Answers {
 export async function speakAndVerify(
   policy: Policy,
   task: Task,
-  rows: Rows,
-  ...[turns, part, decoding, signal]: [
-    readonly Turn[],
-    "attempt" | "retry",
-    Decoding,
-    AbortSignal | undefined,
-  ]
+  turns: readonly Turn[],
+  { rows, part, decoding, signal }: AnswerOptions,
 ): Promise<Answers> {
   const rowOfTurn = turns.map(({ problemId }) => rowOf(rows, problemId));
   const spoken: Spoken[] = [];

@@ -41,13 +41,12 @@ export async function loadModelShape(folder: string): Promise<{ config: ModelCon
  * supported, and `MulliganError("checkpoint")` when a file or tensor is missing, cut off or of another shape.
  */
 export async function loadModel(folder: string): Promise<Model> {
-  const configPath = join(folder, CONFIG);
-  const config = parseModelConfig(await readConfig(folder), configPath);
+  const { config, size } = await loadModelShape(folder);
   const parameters = parameterShapes(config);
   const weights = await openWeights(folder);
   try {
     checkNames(weights, parameters, config);
-    const flat = allocate(configPath, flatSize(parameters));
+    const flat = allocate(join(folder, CONFIG), size);
     for (const parameter of parameters) {
       const { name, shape } = parameter;
       const options = { shape, hint: shapeHint(name, config) };

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import type { Datum } from "../../core/datum.ts";
 import type { EngineProfile } from "../../core/profile.ts";
 import { createGraph, createSession, matmul } from "../../graph/index.ts";
-import { parseModelConfig } from "../../model/config.ts";
-import { type Model, saveModel } from "../../model/folder.ts";
-import { initParameters, parameterShapes } from "../../model/parameters.ts";
+import { type ModelConfig, parseModelConfig } from "../../model/config.ts";
+import { saveModel } from "../../model/folder.ts";
+import { initParameters, parameterCount, parameterShapes } from "../../model/parameters.ts";
 import type { Engine } from "../contract.ts";
 import type { LocalEngineOptions } from "./core.ts";
 import { createLocalEngine } from "./local-engine.ts";
@@ -25,7 +25,7 @@ export interface BenchReport {
   stepSeconds: number;
   /** AdamW's part of it. */
   optimizerSeconds: number;
-  /** 6·N·tokens + 12·layers·hidden·length·tokens (attention, whole square), by the step's time. */
+  /** gflopOfStep by the step's time. */
   stepGflops: number;
   /** 1024³ MatMul. */
   matmulGflops: number;
@@ -47,8 +47,8 @@ export interface BenchOptions {
 const SHAPES = { S: [128, 4, 4, 352, 80], M: [256, 6, 8, 704, 512] } as const;
 export type BenchShape = keyof typeof SHAPES;
 
-const ROWS = 32;
-const LENGTH = 128;
+/** A training step's rows of tokens, which share nothing. */
+export const STEP = { rows: 32, length: 128, tokens: 32 * 128 };
 
 /** Medians over `rounds` after one warm-up, of shape M. Takes about a minute on two cores. */
 export async function benchEngine({ threads, device, rounds = 9 }: BenchOptions = {}): Promise<BenchReport> {
@@ -70,18 +70,15 @@ export async function benchEngine({ threads, device, rounds = 9 }: BenchOptions 
   await engine.close();
   const peakMebibytes = process.resourceUsage().maxRSS / 1024;
 
-  const { config } = benchModel("M");
-  const tokens = ROWS * LENGTH;
-  const attention = 12 * config.layers * config.hiddenSize * LENGTH * tokens;
   const stepSeconds = median(steps);
   return {
     threads: options.threads,
     parameters: engine.info.parameters,
-    tokens,
+    tokens: STEP.tokens,
     firstStepSeconds: first.seconds,
     stepSeconds,
     optimizerSeconds: median(optimizer),
-    stepGflops: (6 * engine.info.parameters * tokens + attention) / stepSeconds / 1e9,
+    stepGflops: gflopOfStep("M") / stepSeconds,
     matmulGflops: product.gflop / median(products),
     sampledTokensPerSecond,
     peakMebibytes,
@@ -89,8 +86,15 @@ export async function benchEngine({ threads, device, rounds = 9 }: BenchOptions 
   };
 }
 
-/** Random weights in one of the shapes above. */
-export function benchModel(shape: BenchShape): Model {
+/** 6·N·tokens + 12·layers·hidden·length·tokens (attention, whole square), in 10⁹. */
+export function gflopOfStep(shape: BenchShape): number {
+  const config = benchConfig(shape);
+  const attention = 12 * config.layers * config.hiddenSize * STEP.length;
+  return (STEP.tokens * (6 * parameterCount(config) + attention)) / 1e9;
+}
+
+/** One of the shapes above. */
+export function benchConfig(shape: BenchShape): ModelConfig {
   const [hidden, layers, heads, intermediate, vocabulary] = SHAPES[shape];
   const json = {
     architectures: ["LlamaForCausalLM"],
@@ -106,34 +110,35 @@ export function benchModel(shape: BenchShape): Model {
     hidden_act: "silu",
     tie_word_embeddings: true,
   };
-  const config = parseModelConfig(json, `shape ${shape}`);
-  return { config, parameters: parameterShapes(config), flat: initParameters(config, 1) };
+  return parseModelConfig(json, `shape ${shape}`);
 }
 
-/** The engine as users have it, on such a model. */
+/** The engine as users have it, on a model of random weights. */
 export async function openBenchModel(shape: BenchShape, options: LocalEngineOptions): Promise<Engine> {
   const folder = await mkdtemp(join(tmpdir(), "mulligan-bench-"));
   try {
-    await saveModel(folder, benchModel(shape));
+    const config = benchConfig(shape);
+    const flat = initParameters(config, 1);
+    await saveModel(folder, { config, parameters: parameterShapes(config), flat });
     return await createLocalEngine(folder, options);
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** Rows of tokens that share nothing: 32 of 128. */
-export function benchData(vocabulary: number): Datum[] {
-  const ids = (shift: number) => Int32Array.from({ length: LENGTH }, (_, t) => (t * 7 + shift) % vocabulary);
-  return Array.from({ length: ROWS }, (_, row) => ({
+function stepData(vocabulary: number): Datum[] {
+  const { rows, length, tokens } = STEP;
+  const ids = (shift: number) => Int32Array.from({ length }, (_, t) => (t * 7 + shift) % vocabulary);
+  return Array.from({ length: rows }, (_, row) => ({
     tokens: ids(row),
     targets: ids(row + 7),
-    weights: new Float32Array(LENGTH).fill(1 / (ROWS * LENGTH)),
+    weights: new Float32Array(length).fill(1 / tokens),
   }));
 }
 
 /** A forward and backward pass and an optimiser step. */
 export async function trainingStep(engine: Engine): Promise<{ seconds: number; optimizerSeconds: number }> {
-  const data = benchData(engine.info.vocabSize);
+  const data = stepData(engine.info.vocabSize);
   const adam = { learningRate: 1e-4, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 };
   const pass = await seconds(() => engine.forwardBackward(data, { name: "cross_entropy" }));
   const optimizerSeconds = await seconds(() => engine.optimStep(adam));

@@ -4,13 +4,13 @@
  */
 import type { Device } from "../../core/device.ts";
 import { MulliganError } from "../../core/errors.ts";
-import type { EngineProfile, GraphTime } from "../../core/profile.ts";
+import { type EngineProfile, type GraphTime, longestFirst } from "../../core/profile.ts";
 import { createSession, type Feed, freezeInputs, type Graph, type Session } from "../../graph/index.ts";
 import { saveModel } from "../../model/folder.ts";
 import { fuseTensors } from "../../model/tensors.ts";
 import type { AdamParams, Engine, EngineInfo, Loss } from "../contract.ts";
 import { adamStep, createAdamState, sumOfSquares } from "./adamw.ts";
-import { checkDatums, checkTemperature } from "./datum-check.ts";
+import { checkDatums, checkTemperature } from "./input-check.ts";
 import { createKvStore } from "./kv-store.ts";
 import { createMemoryPool } from "./memory-pool.ts";
 import { addTo, runForward, runForwardBackward } from "./passes.ts";
@@ -55,6 +55,7 @@ export interface Share {
 
 /** An optimiser's step by replicas: all sum up gradients, then all step, then all settle. */
 export interface Core extends Engine {
+  /** Of graphs with packed weights only what ran since these changed. */
   profile(): Promise<EngineProfile | undefined>;
   /** Threads of what is computed from now on. */
   useThreads(threads: number): void;
@@ -66,7 +67,7 @@ export interface Core extends Engine {
   settle(): Promise<void>;
 }
 
-/** Packing copies the weights: half a second for the largest. */
+/** Packing copies the weights. Arbitrary: the largest model measured has 5 M parameters (docs/benchmarks.md). */
 const PACKED_MODEL = 2 ** 24;
 
 export function createCore(
@@ -90,17 +91,16 @@ export function createCore(
   });
 
   const { device = "cpu", profile = false } = options;
-  const compile = (graph: Graph, workers: number) =>
-    createSession(graph, { threads: workers, device, profile });
   let current = threads;
-  const sessions = new Map<string, Promise<Session>>();
-  /** Compiled on first use, kept until close. */
-  const session = (graph: string, build: () => Graph, workers = current): Promise<Session> => {
-    const key = `${graph}, ${threadsText(workers)}`;
-    let compiled = sessions.get(key);
+  /** Kept until close; and graphs with the weights in them, kept until these change. */
+  const [sessions, packed]: [Sessions, Sessions] = [new Map(), new Map()];
+  /** Compiled on first use. */
+  const session = (graph: string, build: () => Graph, workers = current, among = sessions) => {
+    const key = `${graph}, ${workers} ${workers === 1 ? "thread" : "threads"}`;
+    let compiled = among.get(key);
     if (!compiled) {
-      compiled = compile(build(), workers);
-      sessions.set(key, compiled);
+      compiled = createSession(build(), { threads: workers, device, profile });
+      among.set(key, compiled);
     }
     return compiled;
   };
@@ -121,14 +121,6 @@ export function createCore(
     session: (shape: PassShape) => session(`${kind} ${shapeKey(shape)}`, () => build(shape)),
     sharePrefixes: options.sharePrefixes ?? true,
   });
-  /** Graphs with the weights in them, until these change. */
-  const packed = new Map<string, Promise<Session>>();
-  const packedStep = (shared: boolean, workers: number): Promise<Session> => {
-    const key = `step with packed weights, shared ${shared}, ${threadsText(workers)}`;
-    const compiled = packed.get(key) ?? compile(freezeInputs(stepGraph(config, { shared }), feeds), workers);
-    packed.set(key, compiled);
-    return compiled;
-  };
   const memory = createMemoryPool();
   const sampler: Sampler = {
     weights,
@@ -140,12 +132,20 @@ export function createCore(
     step: ({ shared, rows, isFew }) => {
       const isSmall = flat.length <= SMALL_MODEL && rows * flat.length <= SMALL_STEP;
       const workers = isSmall ? 1 : current;
-      if (isFew && flat.length <= PACKED_MODEL) return packedStep(shared, workers);
-      return session(`step, shared ${shared}`, () => stepGraph(config, { shared }), workers);
+      const build = () => stepGraph(config, { shared });
+      if (!isFew || flat.length > PACKED_MODEL) return session(`step, shared ${shared}`, build, workers);
+      const name = `step with packed weights, shared ${shared}`;
+      return session(name, () => freezeInputs(build(), feeds), workers, packed);
     },
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
 
+  /** Leaves a part of the weights for the other replicas. */
+  const publish = ({ start, end }: Slice) => {
+    if (!share) return;
+    share.weights.set(flat.subarray(start, end), start);
+    share.adam.steps[0] = adam.step;
+  };
   const sumGradients = async () => {
     const sum = gradients[0]!.subarray(slice.start, slice.end);
     for (const other of gradients.slice(1)) addTo(sum, other.subarray(slice.start, slice.end));
@@ -153,16 +153,14 @@ export function createCore(
   };
   const stepSlice = async (params: AdamParams, gradNorm: number) => {
     adamStep(flat, gradients[0]!, adam, ranges, params, gradNorm);
-    share?.weights.set(flat.subarray(slice.start, slice.end), slice.start);
-    if (share) share.adam.steps[0] = adam.step;
+    publish(slice);
   };
   const settle = async () => {
     if (share) {
       flat.set(share.weights);
       adam.step = share.adam.steps[0]!;
     }
-    for (const compiled of packed.values()) await (await compiled).release();
-    packed.clear();
+    await releaseAll(packed);
     gradient.fill(0);
     sampler.store.clear();
     memory.trim();
@@ -205,8 +203,7 @@ export function createCore(
     saveState: (folder) => saveTrainingState(folder, weights, adam),
     async loadState(folder) {
       await loadTrainingState(folder, weights, adam);
-      share?.weights.set(flat);
-      if (share) share.adam.steps[0] = adam.step;
+      publish({ start: 0, end: flat.length });
       await settle();
     },
     saveWeights: (folder) => saveModel(folder, weights),
@@ -214,27 +211,37 @@ export function createCore(
       current = count;
     },
     async profile() {
-      if (!options.profile) return undefined;
+      if (!profile) return undefined;
       const profiles: GraphTime[] = [];
       for (const [graph, compiled] of [...sessions, ...packed]) {
-        const profile = await (await compiled).profile();
-        if (profile) profiles.push({ graph, ...profile });
+        const time = await (await compiled).profile();
+        if (time) profiles.push({ graph, ...time });
       }
-      return profiles.sort((a, b) => b.seconds - a.seconds);
+      return longestFirst(profiles);
     },
     async close() {
-      for (const compiled of [...sessions.values(), ...packed.values()]) await (await compiled).release();
-      sessions.clear();
-      packed.clear();
+      await releaseAll(sessions);
+      await releaseAll(packed);
     },
   };
 }
 
-const threadsText = (count: number) => `${count} ${count === 1 ? "thread" : "threads"}`;
+type Sessions = Map<string, Promise<Session>>;
 
-/** The part of the parameters that a replica steps. */
-function sliceOf(size: number, share: Share | undefined): { start: number; end: number } {
-  const { index, count } = { index: share?.index ?? 0, count: share?.gradients.length ?? 1 };
+async function releaseAll(sessions: Sessions): Promise<void> {
+  for (const compiled of sessions.values()) await (await compiled).release();
+  sessions.clear();
+}
+
+/** A part of the parameters. */
+interface Slice {
+  start: number;
+  end: number;
+}
+
+/** What a replica steps. */
+function sliceOf(size: number, share: Share | undefined): Slice {
+  const [index, count] = [share?.index ?? 0, share?.gradients.length ?? 1];
   return { start: Math.floor((size * index) / count), end: Math.floor((size * (index + 1)) / count) };
 }
 

@@ -3,7 +3,7 @@
  * Row b holds lengths[b] entries; the rest of its capacity is masked.
  */
 import type { Feed } from "../../graph/index.ts";
-import type { CacheShape, KvNode } from "./kv-store.ts";
+import type { CacheShape, KeptNumbers, KvNode } from "./kv-store.ts";
 import type { MemoryPool } from "./memory-pool.ts";
 import { MASKED } from "./tree-layout.ts";
 
@@ -160,15 +160,12 @@ function appendHeads(
   }
 }
 
-/** Where a node's numbers lie. */
-type Kept = Pick<KvNode, "keys" | "values" | "start" | "headStride">;
-
 /** Keys and values of some tokens of a graph's outputs, in order, as a node of their own. // [K, tokens, D] per layer */
 export function keepTokens(
   { kvHeads, headSize }: CacheShape,
   outputs: readonly Heads[],
   tokens: ArrayLike<number>,
-): Kept {
+): KeptNumbers {
   const take = (from: Float32Array) => {
     const taken = new Float32Array(kvHeads * tokens.length * headSize);
     let place = 0;
@@ -194,7 +191,7 @@ export function keepRow(
   { keys, values, capacity, starts }: KvCache,
   row: number,
   position: number,
-): Kept {
+): KeptNumbers {
   const skipped = position - starts[row]!;
   return {
     keys,

@@ -29,6 +29,9 @@ export interface KvNode {
   lastUsed: number;
 }
 
+/** Where a node's numbers lie. */
+export type KeptNumbers = Pick<KvNode, "keys" | "values" | "start" | "headStride">;
+
 /** A cache's memory, and how many nodes read it in place. */
 interface Block {
   memory: Float32Array;
@@ -39,7 +42,7 @@ export interface KvStore {
   /** The longest sequence kept that `tokens` begin with, of at most `limit` tokens. */
   find(tokens: ArrayLike<number>, limit: number): KvNode | undefined;
   /** Keeps what follows a node (or the empty sequence). */
-  add(node: Pick<KvNode, "parent" | "tokens" | "keys" | "values" | "start" | "headStride">): KvNode;
+  add(node: Pick<KvNode, "parent" | "tokens"> & KeptNumbers): KvNode;
   /**
    * Takes over a cache that nobody writes any more: kept as it is for the nodes that read it, or given back at once when
    * they are few enough to copy.
@@ -52,7 +55,7 @@ export interface KvStore {
   readonly bytes: number;
 }
 
-/** A cache that is filled by less than this share with what is kept is not worth its memory. */
+/** A cache that is filled by less than this share with what is kept is not worth its memory. Arbitrary, not tuned. */
 const LEAST_FILLED = 0.5;
 
 export function createKvStore(
@@ -104,19 +107,10 @@ export function createKvStore(
       if (found) touch(found);
       return found;
     },
-    add({ parent, tokens, keys, values, start, headStride }) {
+    add({ parent, tokens, ...numbers }) {
       const hash = tokens.reduce(hashNext, parent?.hash ?? 0);
-      const node = {
-        parent,
-        tokens,
-        length: (parent?.length ?? 0) + tokens.length,
-        keys,
-        values,
-        start,
-        headStride,
-        hash,
-        lastUsed: 0,
-      };
+      const length = (parent?.length ?? 0) + tokens.length;
+      const node = { parent, tokens, length, ...numbers, hash, lastUsed: 0 };
       touch(node);
       byHash.set(hash, [...(byHash.get(hash) ?? []), node]);
       ends.set(node.length, (ends.get(node.length) ?? 0) + 1);

@@ -10,7 +10,7 @@ import { loadModel, saveModel } from "../../model/folder.ts";
 import type { Engine } from "../contract.ts";
 import { createCore } from "./core.ts";
 import { createLocalEngine } from "./local-engine.ts";
-import { roughWeights, tinyAdam, tinyTexts } from "./tiny.test.kit.ts";
+import { afterStep, roughWeights, tinyAdam, tinyTexts } from "./tiny.test.kit.ts";
 
 const crossEntropy = { name: "cross_entropy" } as const;
 const params = { maxTokens: 8, temperature: 1, topP: 1, topK: 0, stop: [] };
@@ -39,12 +39,8 @@ test("gives the bytes that the engine gives without a worker", async () => {
   expect(engine.info).toEqual(core.info);
   const state = join(folder, "start");
   await engine.saveState(state);
-  for (const one of [engine, core]) {
-    await one.forwardBackward(data, crossEntropy);
-    await one.optimStep(tinyAdam);
-  }
-  expect(await engine.sample(requests, params)).toEqual(await core.sample(requests, params));
-  expect(await engine.forward(data)).toEqual(await core.forward(data));
+  const [ours, theirs] = await afterStep([engine, core], data, [requests, params]);
+  expect(ours).toEqual(theirs);
   await core.close();
   await engine.loadState(state);
 });

@@ -4,69 +4,75 @@
  * and everything between them is one thread's work. Calls may overlap: they are answered in order.
  */
 import { availableParallelism } from "node:os";
+import type { Datum } from "../../core/datum.ts";
 import type { EngineProfile } from "../../core/profile.ts";
 import { requireDevice } from "../../graph/index.ts";
 import { loadModelShape } from "../../model/folder.ts";
-import type { Engine, ForwardBackwardResult } from "../contract.ts";
+import type { Engine, EngineInfo, ForwardBackwardResult, SampleRequest } from "../contract.ts";
 import type { LocalEngineOptions, Share } from "./core.ts";
-import { checkDatums, checkPrompts, checkTemperature } from "./datum-check.ts";
+import { checkDatums, checkPrompts, checkTemperature } from "./input-check.ts";
 import { partition } from "./partition.ts";
 import { mergeProfiles } from "./profiles.ts";
-import { startReplica } from "./replica.ts";
+import { type Replica, startReplica } from "./replica.ts";
 
-/** Parameters of a model that every thread has a copy of (docs/benchmarks.md). */
+/** Parameters of a model that every thread has a copy of. Arbitrary: the largest measured has 5 M (docs/benchmarks.md). */
 const REPLICATED_MODEL = 2 ** 24;
 
-/** A sampled token costs as much as so many tokens of a prompt: 54 µs against 24, for a step of the game on S. */
+/**
+ * A sampled token costs as much as so many tokens of a prompt: 54 µs against 24 for a step of the game on S, from the
+ * seconds of its graphs (`bench/rrr-step.ts --profile on`).
+ */
 const SAMPLED_TOKEN = 2;
 
-/** Fewer rows than this are decoded faster by one replica with all threads: each step reads all weights. */
+/**
+ * Fewer rows than this are decoded faster by one replica with all threads, since each step reads all weights: of 16 rows
+ * two replicas made 8,700 (S) and 2,500 tokens/s (M), one 10,400 and 2,900 (`bench/decode.ts`).
+ */
 const LEAST_ROWS = 16;
 
 /** Loads a Hugging Face folder. Throws what loadModel and requireDevice throw. Close the engine, or the process stays alive. */
 export async function createLocalEngine(model: string, options: LocalEngineOptions = {}): Promise<Engine> {
   const threads = options.threads || availableParallelism();
   const { device = "cpu" } = options;
-  const size = (await loadModelShape(model)).size;
+  const { size } = await loadModelShape(model);
   await requireDevice(device);
-  const isReplicated = size <= REPLICATED_MODEL && device === "cpu";
+  const isReplicated = size <= REPLICATED_MODEL && device === "cpu" && threads > 1;
   const shares = isReplicated ? sharesOf(size, threads) : [undefined];
   const replicas = shares.map((share) => startReplica({ model, threads, options, ...(share && { share }) }));
+  try {
+    const [info] = await Promise.all(replicas.map((replica) => replica.call(threads, "info")));
+    return engineOf(replicas, info!, options.profile ?? false);
+  } catch (error) {
+    await endAll(replicas);
+    throw error;
+  }
+}
+
+function engineOf(replicas: readonly Replica[], info: EngineInfo, isMeasured: boolean): Engine {
+  const { threads } = info;
   const first = replicas[0]!;
-  const end = () => Promise.all(replicas.map((replica) => replica.end()));
-
-  const infos = await Promise.all(replicas.map((replica) => replica.call(threads, "info"))).catch(
-    async (error) => {
-      await end();
-      throw error;
-    },
-  );
-  const info = infos[0]!;
-
-  let last: Promise<unknown> = Promise.resolve();
-  /** After the calls that were made before. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(work);
-    last = result.catch(() => {});
-    return result;
-  };
-  /** A part for each replica, which has a thread of its own; what cannot be parted goes to one with all threads. */
-  const inParts = async <I, R>(
+  const inTurn = createQueue();
+  /** A part for each replica, which has a thread of its own; what is not parted goes to one with all threads. */
+  const inParts = <I, R>(
     items: readonly I[],
     parts: readonly (readonly number[])[],
-    compute: (replica: (typeof replicas)[0], threads: number, part: I[]) => Promise<R>,
-  ) => {
+    compute: (replica: Replica, threads: number, part: I[]) => Promise<R>,
+  ): Promise<R[]> => {
     const threadsOfEach = parts.length === 1 ? threads : 1;
-    return Promise.all(
-      parts.map((indices, r) =>
-        compute(
-          replicas[r]!,
-          threadsOfEach,
-          indices.map((i) => items[i]!),
-        ),
-      ),
-    );
+    const itemsOf = (indices: readonly number[]) => indices.map((i) => items[i]!);
+    return Promise.all(parts.map((part, r) => compute(replicas[r]!, threadsOfEach, itemsOf(part))));
   };
+  const partsOf = (data: readonly Pick<Datum, "tokens">[]) =>
+    partition(
+      data.map(({ tokens }) => tokens),
+      replicas.length,
+    );
+  const partsOfRequests = (requests: readonly SampleRequest[], maxTokens: number) =>
+    partition(
+      requests.map(({ prompt }) => prompt),
+      Math.max(1, Math.min(replicas.length, Math.floor(requests.length / LEAST_ROWS))),
+      SAMPLED_TOKEN * maxTokens,
+    );
   const settle = () => Promise.all(replicas.map((replica) => replica.call(1, "settle")));
 
   let closing: Promise<void> | undefined;
@@ -75,9 +81,7 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
     sample: (requests, params) =>
       inTurn(async () => {
         checkPrompts(info, requests);
-        const prompts = requests.map(({ prompt }) => prompt);
-        const count = Math.min(replicas.length, Math.floor(requests.length / LEAST_ROWS));
-        const parts = partition(prompts, Math.max(1, count), SAMPLED_TOKEN * params.maxTokens);
+        const parts = partsOfRequests(requests, params.maxTokens);
         const samples = await inParts(requests, parts, (replica, workers, part) =>
           replica.call(workers, "sample", part, params),
         );
@@ -87,10 +91,7 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
       inTurn(async () => {
         checkTemperature(choice.temperature);
         checkDatums(info, data);
-        const parts = partition(
-          data.map(({ tokens }) => tokens),
-          replicas.length,
-        );
+        const parts = partsOf(data);
         const logprobs = await inParts(data, parts, (replica, workers, part) =>
           replica.call(workers, "forward", part, choice),
         );
@@ -99,20 +100,12 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
     forwardBackward: (data, loss) =>
       inTurn(async () => {
         checkDatums(info, data, loss);
-        const parts = partition(
-          data.map(({ tokens }) => tokens),
-          replicas.length,
-        );
+        const parts = partsOf(data);
         const results = await inParts(data, parts, (replica, workers, part) =>
           replica.call(workers, "forwardBackward", part, loss),
         );
-        return {
-          logprobs: inOrder(
-            parts,
-            results.map(({ logprobs }) => logprobs),
-          ),
-          metrics: addMetrics(results),
-        };
+        const logprobs = results.map((result) => result.logprobs);
+        return { logprobs: inOrder(parts, logprobs), metrics: addMetrics(results) };
       }),
     optimStep: (params) =>
       inTurn(async () => {
@@ -131,26 +124,41 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
     saveWeights: (folder) => inTurn(() => first.call(threads, "saveWeights", folder)),
     profile: () =>
       inTurn(async () => {
+        if (!isMeasured) return undefined;
         const profiles = await Promise.all(replicas.map((replica) => replica.call(threads, "profile")));
-        return options.profile ? mergeProfiles(profiles as EngineProfile[]) : undefined;
+        return mergeProfiles(profiles as EngineProfile[]);
       }),
     close() {
       closing ??= inTurn(async () => {
         await Promise.all(replicas.map((replica) => replica.call(threads, "close"))).catch(() => {});
-        await end();
+        await endAll(replicas);
       });
       return closing;
     },
   };
 }
 
-function sharesOf(size: number, replicas: number): (Share | undefined)[] {
-  if (replicas === 1) return [undefined];
+/** What replicas see of each other: weights and moments, of which each steps its slice, and everyone's gradient. */
+function sharesOf(size: number, replicas: number): Share[] {
   const numbers = () => new Float32Array(new SharedArrayBuffer(4 * size));
   const weights = numbers();
   const adam = { m: numbers(), v: numbers(), steps: new Int32Array(new SharedArrayBuffer(4)) };
   const gradients = Array.from({ length: replicas }, numbers);
   return gradients.map((_, index) => ({ index, weights, adam, gradients }));
+}
+
+async function endAll(replicas: readonly Replica[]): Promise<void> {
+  await Promise.all(replicas.map((replica) => replica.end()));
+}
+
+/** Runs what it is given after all that it was given before, whether that succeeded or not. */
+function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(work);
+    last = result.catch(() => {});
+    return result;
+  };
 }
 
 /** The parts' results in the order of what was asked for. */
@@ -164,7 +172,7 @@ function inOrder<R>(parts: readonly (readonly number[])[], results: readonly (re
   return ordered;
 }
 
-/** Metrics are sums over tokens (contract.ts). */
+/** Every metric is a `:sum` (contract.ts). */
 function addMetrics(results: readonly ForwardBackwardResult[]): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const { metrics } of results) {

@@ -8,8 +8,9 @@ const LEAST_GAIN = 1.25;
 const SLACK = 0.1;
 
 /**
- * Indices of each part, ascending; no part is empty, and there is one only where parts would gain little. A sequence costs the tokens that it does not share with its
- * neighbour in lexical order, and `each` more. The same sequences give the same parts.
+ * Indices of each part, ascending; no part is empty, and there is one only where parts would gain little. A sequence
+ * costs the tokens that it does not share with its neighbour in lexical order, and `each` more. The same sequences give
+ * the same parts.
  */
 export function partition(sequences: readonly ArrayLike<number>[], parts: number, each = 0): number[][] {
   const order = sortLexically(sequences);

@@ -1,26 +1,15 @@
 /** Adds up what replicas measured of the same graphs. */
-import type { EngineProfile, GraphTime, OpTime } from "../../core/profile.ts";
+import { addOp, type EngineProfile, longestFirst, type OpTime } from "../../core/profile.ts";
 
 /** Graphs and their ops, the longest first. */
 export function mergeProfiles(profiles: readonly EngineProfile[]): EngineProfile {
-  const graphs = new Map<string, GraphTime>();
+  const graphs = new Map<string, { runs: number; seconds: number; ops: Map<string, OpTime> }>();
   for (const { graph, runs, seconds, ops } of profiles.flat()) {
-    const sum = graphs.get(graph);
-    graphs.set(graph, {
-      graph,
-      runs: runs + (sum?.runs ?? 0),
-      seconds: seconds + (sum?.seconds ?? 0),
-      ops: mergeOps([...ops, ...(sum?.ops ?? [])]),
-    });
+    const sum = graphs.get(graph) ?? { runs: 0, seconds: 0, ops: new Map() };
+    graphs.set(graph, { ...sum, runs: sum.runs + runs, seconds: sum.seconds + seconds });
+    for (const time of ops) addOp(sum.ops, time);
   }
-  return [...graphs.values()].sort((a, b) => b.seconds - a.seconds);
-}
-
-function mergeOps(times: readonly OpTime[]): OpTime[] {
-  const ops = new Map<string, OpTime>();
-  for (const { op, calls, seconds } of times) {
-    const sum = ops.get(op);
-    ops.set(op, { op, calls: calls + (sum?.calls ?? 0), seconds: seconds + (sum?.seconds ?? 0) });
-  }
-  return [...ops.values()].sort((a, b) => b.seconds - a.seconds);
+  return longestFirst(
+    [...graphs].map(([graph, sum]) => ({ graph, ...sum, ops: longestFirst(sum.ops.values()) })),
+  );
 }

@@ -6,7 +6,7 @@ import { buildPrefixTree, commonLength, type PrefixTree, sortLexically } from ".
 import { placeSegments, type TreeSlots } from "./tree-layout.ts";
 
 /** Distinct tokens per run. Twice as many gain no time with a thread per replica, and take half more memory (docs/benchmarks.md). */
-const TOKENS_PER_RUN = 1024;
+export const TOKENS_PER_RUN = 1024;
 
 /** A family larger than a run stays whole up to this, or while what it shares is a third of it: parts compute that anew. */
 const TOKENS_PER_FAMILY = 2048;

@@ -5,7 +5,7 @@
 import { uniform } from "../../core/rng.ts";
 import type { Sample, SampleRequest, SamplingParams } from "../contract.ts";
 import { chooseToken } from "./choice.ts";
-import { checkPrompts } from "./datum-check.ts";
+import { checkPrompts } from "./input-check.ts";
 import { appendTokens, assembleCache, type KvCache, keepRow, type RowSource } from "./kv-cache.ts";
 import type { KvNode } from "./kv-store.ts";
 import { prefillPrompts, type Sampler, type Step, stepRows } from "./prefill.ts";

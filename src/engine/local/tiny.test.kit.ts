@@ -1,7 +1,9 @@
 /** Tiny random decoders for tests: grouped heads and biases included, so that nothing is left out by symmetry. */
+import type { Datum } from "../../core/datum.ts";
 import { createRng } from "../../core/rng.ts";
 import { parseModelConfig } from "../../model/config.ts";
 import { initParameters, parameterShapes } from "../../model/parameters.ts";
+import type { Engine } from "../contract.ts";
 import type { Weights } from "./weights.ts";
 
 const tinyConfig = {
@@ -72,3 +74,21 @@ export const tinyAdam = {
   weightDecay: 0.01,
   gradClipNorm: 1,
 };
+
+/** What engines give after a step on the same data, each its own: for comparing them byte by byte. */
+export async function afterStep(
+  engines: readonly Engine[],
+  data: readonly Datum[],
+  [requests, params]: Parameters<Engine["sample"]>,
+) {
+  for (const engine of engines) {
+    await engine.forwardBackward(data, { name: "cross_entropy" });
+    await engine.optimStep(tinyAdam);
+  }
+  return Promise.all(
+    engines.map(async (engine) => ({
+      samples: await engine.sample(requests, params),
+      logprobs: await engine.forward(data),
+    })),
+  );
+}

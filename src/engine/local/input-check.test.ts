@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Datum } from "../../core/datum.ts";
 import type { Loss } from "../contract.ts";
 import { createCore } from "./core.ts";
-import { checkDatums } from "./datum-check.ts";
+import { checkDatums } from "./input-check.ts";
 import { tinyAdam, tinyWeights } from "./tiny.test.kit.ts";
 
 const info = { vocabSize: 29, contextLength: 64 };

@@ -1,4 +1,7 @@
-/** Datums and prompts are checked where they enter the engine: a wrong length or id would otherwise fail deep inside the runtime. */
+/**
+ * Datums and prompts are checked where they enter the engine: a wrong length or id would otherwise fail deep inside the
+ * runtime.
+ */
 import type { Datum } from "../../core/datum.ts";
 import { MulliganError } from "../../core/errors.ts";
 import type { EngineInfo, Loss, SampleRequest } from "../contract.ts";
