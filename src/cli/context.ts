@@ -1,9 +1,10 @@
 /** What every command is given, and how its options become a configuration. */
 import { existsSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { MulliganError } from "../core/errors.ts";
 import { latestCheckpoint, type RunFolder, runFolderAt } from "../store/run-folder.ts";
 import type { MulliganConfig } from "../train/config.ts";
+import { holdsWeights } from "../train/setup.ts";
 import { loadConfigFile, type PartialConfig, resolveConfig } from "./config.ts";
 import { flagsFromOptions } from "./flags.ts";
 import type { ProgressStream } from "./progress.ts";
@@ -58,7 +59,7 @@ const hasFailures = ({ failures }: RunFolder) => existsSync(failures);
 export async function checkpointFrom({ checkpoint }: Options): Promise<{ checkpoint?: string }> {
   if (checkpoint === undefined) return {};
   const folder = (await latestCheckpoint(runFolderAt(checkpoint)))?.path ?? checkpoint;
-  if (existsSync(join(folder, "model.safetensors"))) return { checkpoint: folder };
+  if (holdsWeights(folder)) return { checkpoint: folder };
   throw new MulliganError(
     "checkpoint",
     `checkpoint: must be a run with a checkpoint, or one, got "${checkpoint}"`,

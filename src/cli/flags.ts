@@ -30,6 +30,10 @@ export const GROUPS = {
       ...["gradientAccumulationSteps", "maskTruncatedCompletions"],
     ],
   },
+  lora: {
+    heading: "LoRA:",
+    paths: ["loraR", "loraAlpha", "useRslora", "loraTargetModules", "adapter"],
+  },
   optimizer: {
     heading: "Optimiser:",
     paths: [

@@ -4,3 +4,4 @@ export * from "./contract.ts";
 export { type BenchOptions, type BenchReport, benchEngine } from "./local/bench.ts";
 export type { LocalEngineOptions } from "./local/core.ts";
 export { createLocalEngine } from "./local/local-engine.ts";
+export { type AdapterSource, isAdapterFolder } from "./local/weights.ts";

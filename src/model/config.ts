@@ -13,6 +13,17 @@ export interface RopeScaling {
   originalContextLength: number;
 }
 
+/** An adapter's shape (lora/adapter.ts), in PEFT's terms. */
+export interface LoraConfig {
+  /** Rank: columns of B, rows of A. */
+  r: number;
+  /** s = alpha / r, or with useRslora alpha / √r (Kalajdzievski 2023, arXiv 2312.03732). */
+  alpha: number;
+  useRslora: boolean;
+  /** Ends of module names ("q_proj"), or "all-linear": every projection, neither embedding nor head. */
+  targetModules: readonly string[] | "all-linear";
+}
+
 export interface ModelConfig {
   family: "llama" | "qwen2";
   vocabSize: number;
@@ -39,6 +50,8 @@ export interface ModelConfig {
   bosTokenId: number | null;
   /** Standard deviation of fresh matrices. */
   initializerRange: number;
+  /** Adapters beside the weights; never in the file. */
+  lora?: LoraConfig;
   /** The file as it was, so that fields which mean nothing here survive a save. */
   json: Readonly<Record<string, unknown>>;
 }

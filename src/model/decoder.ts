@@ -17,15 +17,19 @@ import {
   type Value,
 } from "../graph/index.ts";
 import type { ModelConfig } from "./config.ts";
+import { loraParameters } from "./lora/adapter.ts";
+import { adaptersOf } from "./lora/layer.ts";
 import { parameterShapes } from "./parameters.ts";
-import { fuseTensors } from "./tensors.ts";
+import { fuseTensors, type Tensor } from "./tensors.ts";
 
 export interface DecoderInputs {
   /** int64 [N] */
   tokens: Value;
   rotation: Rotation;
-  /** By Hugging Face name, fused ones by the name of the whole (tensors.ts). */
+  /** By Hugging Face name, fused ones by the name of the whole (tensors.ts); adapters by PEFT's. */
   tensors: ReadonlyMap<string, Value>;
+  /** Those of them that learn: adapters where there are any, else all. */
+  trained: ReadonlyMap<string, Value>;
 }
 
 /**
@@ -45,6 +49,10 @@ export function headsPerToken({ heads, kvHeads }: ModelConfig): number {
  */
 export function decoderInputs(graph: Graph, config: ModelConfig): DecoderInputs {
   const angles = ["P", config.headSize / 2];
+  const declare = (tensors: readonly Tensor[]) =>
+    new Map(tensors.map(({ name, shape }) => [name, graph.input(name, graph.float, shape)]));
+  const weights = declare(fuseTensors(parameterShapes(config)));
+  const adapters = config.lora && declare(loraParameters(config, config.lora));
   return {
     tokens: graph.input("tokens", "int64", ["N"]),
     rotation: {
@@ -52,12 +60,8 @@ export function decoderInputs(graph: Graph, config: ModelConfig): DecoderInputs 
       cos: graph.input("rope_cos", graph.float, angles),
       sin: graph.input("rope_sin", graph.float, angles),
     },
-    tensors: new Map(
-      fuseTensors(parameterShapes(config)).map(({ name, shape }) => [
-        name,
-        graph.input(name, graph.float, shape),
-      ]),
-    ),
+    tensors: new Map([...weights, ...(adapters ?? [])]),
+    trained: adapters ?? weights,
   };
 }
 
@@ -74,8 +78,9 @@ export function decoderHidden(
   needed: (x: Value) => Value = (x) => x,
 ): Value | undefined {
   const tensor = (name: string) => tensors.get(name)!;
+  const adapt = adaptersOf(graph, config, tensors);
   const project = (name: string, x: Value) =>
-    linear(graph, x, tensor(`${name}.weight`), tensors.get(`${name}.bias`));
+    adapt(name, linear(graph, x, tensor(`${name}.weight`), tensors.get(`${name}.bias`)), x);
   const norm = (name: string, x: Value) => rmsNorm(graph, x, tensor(`${name}.weight`), config.rmsNormEps);
 
   let x = gather(graph, tensor("model.embed_tokens.weight"), tokens);

@@ -6,6 +6,7 @@ import { mkdir, readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { MulliganError } from "../core/errors.ts";
 import { configToJson, type ModelConfig, parseModelConfig } from "./config.ts";
+import { type Adapter, mergedWeight } from "./lora/adapter.ts";
 import { flatSize, type Parameter, parameterShapes, parameterView } from "./parameters.ts";
 import { writeWhole } from "./safetensors.ts";
 import { type Dtype, showShape } from "./safetensors-header.ts";
@@ -16,6 +17,13 @@ export interface Model {
   parameters: Parameter[];
   /** All weights; `parameters` says where each lies. */
   flat: Float32Array;
+  /** What learns in their stead; `config.lora` is its shape. */
+  adapter?: Adapter;
+}
+
+/** The model with its weights frozen and an adapter beside them. */
+export function withAdapter(model: Model, adapter: Adapter): Model {
+  return { ...model, config: { ...model.config, lora: adapter.lora }, adapter };
 }
 
 export interface SaveOptions {
@@ -60,16 +68,20 @@ export async function loadModel(folder: string): Promise<Model> {
 }
 
 /**
- * Writes config.json and the weights, replacing a model that is there; other files (tokenizer) stay.
+ * Writes config.json and the weights, an adapter merged into them, replacing a model that is there; other files (tokenizer) stay.
  * Throws `MulliganError("io")`.
  */
 export async function saveModel(
   folder: string,
-  { config, parameters, flat }: Model,
+  { config, parameters, flat, adapter }: Model,
   { dtype = "F32", maxShardBytes = Infinity }: SaveOptions = {},
 ): Promise<void> {
   const { dtype: _, ...json } = configToJson(config);
-  const tensors = parameters.map((p) => ({ name: p.name, shape: p.shape, data: parameterView(flat, p) }));
+  const tensors = parameters.map((p) => {
+    const own = parameterView(flat, p);
+    // merged when it is written, so that there is no second copy of the model
+    return { name: p.name, shape: p.shape, data: () => (adapter && mergedWeight(p, own, adapter)) ?? own };
+  });
   // Everything is written beside its place first: what follows is renames, with config.json last.
   const staging = join(folder, ".saving");
   let isNew = false;

@@ -75,6 +75,17 @@ export function parameterShapes(config: ModelConfig): Parameter[] {
   return parameters;
 }
 
+/** Parameters one after the other, each at a multiple of ALIGNMENT. */
+export function layOut(shapes: readonly { name: string; shape: number[] }[]): Parameter[] {
+  let offset = 0;
+  return shapes.map(({ name, shape }) => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    const parameter = { name, shape, size, offset, decay: shape.length > 1 };
+    offset += Math.ceil(size / ALIGNMENT) * ALIGNMENT;
+    return parameter;
+  });
+}
+
 /** Values in all parameters, without the padding between them. */
 export function parameterCount(config: ModelConfig): number {
   return parameterShapes(config).reduce((sum, { size }) => sum + size, 0);

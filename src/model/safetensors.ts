@@ -24,6 +24,9 @@ export interface Tensor {
   data: Float32Array;
 }
 
+/** A tensor, or one whose values are made when its turn to be written has come. */
+export type TensorToWrite = Omit<Tensor, "data"> & { data: Float32Array | (() => Float32Array) };
+
 export interface ReadOptions {
   /** The shape the tensor must have. */
   shape?: readonly number[];
@@ -79,22 +82,25 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
  */
 export async function writeSafetensors(
   path: string,
-  tensors: readonly Tensor[],
+  tensors: readonly TensorToWrite[],
   { dtype = "F32", metadata = { format: "pt" } }: WriteOptions = {},
 ): Promise<void> {
-  for (const { name, shape, data } of tensors) {
-    if (sizeOf(shape) === data.length) continue;
-    throw new RangeError(`tensor "${name}" of shape ${showShape(shape)} must not have ${data.length} values`);
-  }
   const header = makeHeader(tensors, dtype, metadata);
   await writeWhole(path, async (file) => {
     await writeFully(file, header);
-    for (const { data } of tensors) {
+    for (const tensor of tensors) {
+      const data = valuesOf(tensor);
       for (let start = 0; start < data.length; start += CHUNK_VALUES) {
         await writeFully(file, encode(data.subarray(start, start + CHUNK_VALUES), dtype));
       }
     }
   });
+}
+
+function valuesOf({ name, shape, data }: TensorToWrite): Float32Array {
+  const values = typeof data === "function" ? data() : data;
+  if (values.length === sizeOf(shape)) return values;
+  throw new RangeError(`tensor "${name}" of shape ${showShape(shape)} must not have ${values.length} values`);
 }
 
 /** Writes a file under a temporary name, syncs it and renames it to `path`. Throws `MulliganError("io")`. */

@@ -8,11 +8,16 @@ import type { Parameter } from "./parameters.ts";
 /** A run of values in the flat buffer under the name of the graph's input. */
 export type Tensor = Pick<Parameter, "name" | "shape" | "size" | "offset">;
 
+/** The name of the tensor that a parameter is part of. */
+export function fusedName(parameter: string): string {
+  return parameter.replace(/\.[qkv]_proj\.(weight|bias)$/, ".qkv_proj.$1");
+}
+
 /** All parameters in order, projections fused as `qkv_proj`. */
 export function fuseTensors(parameters: readonly Parameter[]): Tensor[] {
   const tensors: Tensor[] = [];
   for (const parameter of parameters) {
-    const name = parameter.name.replace(/\.[qkv]_proj\./, ".qkv_proj.");
+    const name = fusedName(parameter.name);
     const last = tensors.at(-1);
     if (last?.name === name) {
       last.shape = [last.shape[0]! + parameter.shape[0]!, ...last.shape.slice(1)];

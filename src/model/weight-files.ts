@@ -8,11 +8,11 @@ import { MulliganError } from "../core/errors.ts";
 import {
   openSafetensors,
   type SafetensorsFile,
-  type Tensor,
+  type TensorToWrite,
   writeSafetensors,
   writeWhole,
 } from "./safetensors.ts";
-import { bytesPerValue, type Dtype } from "./safetensors-header.ts";
+import { bytesPerValue, type Dtype, sizeOf } from "./safetensors-header.ts";
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
@@ -91,7 +91,7 @@ export function isWeightFile(name: string): boolean {
 /** Writes the tensors into an empty folder and returns the names of the files, the index last. */
 export async function writeWeights(
   folder: string,
-  tensors: readonly Tensor[],
+  tensors: readonly TensorToWrite[],
   { dtype, maxShardBytes }: { dtype: Dtype; maxShardBytes: number },
 ): Promise<string[]> {
   const shards = shardTensors(tensors, dtype, maxShardBytes);
@@ -103,11 +103,15 @@ export async function writeWeights(
 }
 
 /** Files in order, under the names that transformers gives them. */
-function shardTensors(tensors: readonly Tensor[], dtype: Dtype, maxBytes: number): Map<string, Tensor[]> {
-  const shards: Tensor[][] = [[]];
+function shardTensors(
+  tensors: readonly TensorToWrite[],
+  dtype: Dtype,
+  maxBytes: number,
+): Map<string, TensorToWrite[]> {
+  const shards: TensorToWrite[][] = [[]];
   let room = maxBytes;
   for (const tensor of tensors) {
-    const bytes = tensor.data.length * bytesPerValue[dtype];
+    const bytes = sizeOf(tensor.shape) * bytesPerValue[dtype];
     if (bytes > room && shards.at(-1)!.length > 0) {
       shards.push([]);
       room = maxBytes;
@@ -121,8 +125,8 @@ function shardTensors(tensors: readonly Tensor[], dtype: Dtype, maxBytes: number
   return new Map(shards.map((shard, i) => [`model-${number(i + 1)}-of-${count}.safetensors`, shard]));
 }
 
-function shardIndex(shards: ReadonlyMap<string, readonly Tensor[]>, dtype: Dtype): object {
+function shardIndex(shards: ReadonlyMap<string, readonly TensorToWrite[]>, dtype: Dtype): object {
   const entries = [...shards].flatMap(([file, shard]) => shard.map(({ name }) => [name, file]));
-  const values = [...shards.values()].flat().reduce((sum, { data }) => sum + data.length, 0);
+  const values = [...shards.values()].flat().reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   return { metadata: { total_size: values * bytesPerValue[dtype] }, weight_map: Object.fromEntries(entries) };
 }

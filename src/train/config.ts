@@ -89,6 +89,22 @@ export const MulliganConfig = z
       .describe("leave reflections cut at their limit out of the loss"),
     dynamicSampling: z.boolean().default(false).describe("replace groups without signal by further failures"),
 
+    loraR: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe("rank of a LoRA adapter that learns instead; 0 = all weights learn"),
+    loraAlpha: z.number().positive().default(32).describe("the adapter counts alpha / r"),
+    useRslora: z.boolean().default(false).describe("the adapter counts alpha / √r"),
+    loraTargetModules: z
+      .string()
+      .default("all-linear")
+      .describe("projections with an adapter: all-linear, or names with commas (q_proj,v_proj)"),
+    adapter: z
+      .string()
+      .default("")
+      .describe("a PEFT folder whose adapter learns on; its own rank and targets hold"),
+
     learningRate: z.number().positive().default(1e-4).describe("peak rate, reached after warm-up"),
     lrSchedulerType: z.enum(["constant", "linear", "cosine"]).default("constant").describe("after warm-up"),
     warmupSteps: z.int().min(0).default(0).describe("steps of linear warm-up"),

@@ -10,7 +10,7 @@ import { MulliganError } from "../core/errors.ts";
 import type { EngineProfile } from "../core/profile.ts";
 import type { Problem, Split, Task } from "../core/task.ts";
 import type { Engine } from "../engine/contract.ts";
-import { createLocalEngine } from "../engine/local/local-engine.ts";
+import { type AdapterSource, createLocalEngine, isAdapterFolder } from "../engine/index.ts";
 import { openPolicy } from "../loop/policy.ts";
 import { loadTask } from "../tasks/load-task.ts";
 import { SPLITS } from "../tasks/split.ts";
@@ -31,7 +31,7 @@ export interface Setup {
 }
 
 export interface SetupOptions {
-  /** A folder of weights to use instead of the model's own. */
+  /** A folder of weights to use instead of the model's own, or of an adapter to use with them. */
   checkpoint?: string;
   /** Default: all. */
   splits?: readonly Split[];
@@ -67,7 +67,13 @@ export async function openSetup(
   const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };
   for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
   const { threads, device, profile } = settings;
-  const engine = await createLocalEngine(checkpoint ?? model, { threads, device, profile });
+  const { weights, adapter } = weightsOf(settings, model, checkpoint);
+  const engine = await createLocalEngine(weights, {
+    threads,
+    device,
+    profile,
+    ...(adapter !== undefined && { adapter }),
+  });
   const config = { ...settings, threads: engine.info.threads };
   try {
     const policy = await openPolicy(engine, model);
@@ -85,6 +91,28 @@ export async function openSetup(
     await engine.close();
     throw error;
   }
+}
+
+/** Where the engine takes its weights from, and what learns when they do not. */
+function weightsOf(
+  settings: MulliganConfig,
+  model: string,
+  checkpoint: string | undefined,
+): { weights: string; adapter?: AdapterSource } {
+  if (checkpoint !== undefined) {
+    return isAdapterFolder(checkpoint) ? { weights: model, adapter: checkpoint } : { weights: checkpoint };
+  }
+  const { adapter, loraR: r, loraAlpha: alpha, useRslora, loraTargetModules, seed } = settings;
+  if (adapter !== "") return { weights: model, adapter: resolve(adapter) };
+  if (r === 0) return { weights: model };
+  const names = loraTargetModules.split(",").map((name) => name.trim());
+  const targetModules = loraTargetModules === "all-linear" ? loraTargetModules : names;
+  return { weights: model, adapter: { r, alpha, useRslora, targetModules, seed } };
+}
+
+/** Does a folder hold what `checkpoint` may name: a model's weights or an adapter's? */
+export function holdsWeights(folder: string): boolean {
+  return isAdapterFolder(folder) || existsSync(join(folder, "model.safetensors"));
 }
 
 function countOf({ collect, eval: evaluation }: MulliganConfig, split: Split): number {

@@ -19,7 +19,7 @@ import { runSample } from "./sampler.ts";
 import { extendGraph, prefillGraph, stepGraph } from "./sampling-graph.ts";
 import { loadTrainingState, saveTrainingState } from "./state.ts";
 import { forwardGraph, type PassShape, trainingGraph } from "./training-graph.ts";
-import { type Weights, weightFeeds } from "./weights.ts";
+import { type AdapterSource, trainedOf, type Weights, weightFeeds } from "./weights.ts";
 
 export interface LocalEngineOptions {
   /** Compute threads; 0 = one per core. A run's results to the last bit belong to one number of threads. */
@@ -28,6 +28,8 @@ export interface LocalEngineOptions {
   reference?: boolean;
   /** Compute common prefixes of datums once; off = each datum alone, as an oracle. Default true. */
   sharePrefixes?: boolean;
+  /** Train an adapter, from a PEFT folder or a fresh one, and leave the weights as they are. Default: train them. */
+  adapter?: AdapterSource;
   /** What the graphs run on. Default cpu; the others have never run on hardware (docs/devices.md). */
   device?: Device;
   /** Measure where the time goes, for `profile()`. Default false. */
@@ -46,7 +48,7 @@ const SMALL_STEP = 2 ** 24;
 export interface Share {
   /** Which replica this is. */
   index: number;
-  /** The weights after the last step, of which each replica takes its slice. */
+  /** What learns, after the last step; each replica takes its slice. */
   weights: Float32Array;
   adam: { m: Float32Array; v: Float32Array; steps: Int32Array };
   /** One per replica. */
@@ -76,16 +78,23 @@ export function createCore(
   options: LocalEngineOptions = {},
   share?: Share,
 ): Core {
-  const { config, parameters, flat } = weights;
-  const tensors = fuseTensors(parameters);
-  const feeds = weightFeeds(tensors, flat);
+  const { config, flat } = weights;
+  const trained = trainedOf(weights);
+  const tensors = fuseTensors(trained.parameters);
+  const feeds = {
+    ...weightFeeds(fuseTensors(weights.parameters), flat),
+    ...weightFeeds(tensors, trained.flat),
+  };
   const referenceFeeds =
-    options.reference === false ? undefined : weightFeeds(tensors, Float32Array.from(flat));
-  const adam = share ? { step: 0, ...share.adam } : createAdamState(flat.length);
-  const gradients = share?.gradients ?? [new Float32Array(flat.length)];
+    options.reference === false
+      ? undefined
+      : { ...feeds, ...weightFeeds(tensors, Float32Array.from(trained.flat)) };
+  const size = trained.flat.length;
+  const adam = share ? { step: 0, ...share.adam } : createAdamState(size);
+  const gradients = share?.gradients ?? [new Float32Array(size)];
   const gradient = gradients[share?.index ?? 0]!;
-  const slice = sliceOf(flat.length, share);
-  const ranges = parameters.flatMap(({ offset, size, decay }) => {
+  const slice = sliceOf(size, share);
+  const ranges = trained.parameters.flatMap(({ offset, size, decay }) => {
     const [start, end] = [Math.max(offset, slice.start), Math.min(offset + size, slice.end)];
     return start < end ? [{ start, end, decay }] : [];
   });
@@ -109,7 +118,7 @@ export function createCore(
     name: "local",
     vocabSize: config.vocabSize,
     contextLength: config.contextLength,
-    parameters: parameters.reduce((total, { size }) => total + size, 0),
+    parameters: weights.parameters.reduce((total, { size }) => total + size, 0),
     threads,
     capabilities: { temperature: true, kl: ["k1", "k2", "k3"] },
   };
@@ -143,7 +152,7 @@ export function createCore(
   /** Leaves a part of the weights for the other replicas. */
   const publish = ({ start, end }: Slice) => {
     if (!share) return;
-    share.weights.set(flat.subarray(start, end), start);
+    share.weights.set(trained.flat.subarray(start, end), start);
     share.adam.steps[0] = adam.step;
   };
   const sumGradients = async () => {
@@ -152,12 +161,12 @@ export function createCore(
     return sumOfSquares(sum);
   };
   const stepSlice = async (params: AdamParams, gradNorm: number) => {
-    adamStep(flat, gradients[0]!, adam, ranges, params, gradNorm);
+    adamStep(trained.flat, gradients[0]!, adam, ranges, params, gradNorm);
     publish(slice);
   };
   const settle = async () => {
     if (share) {
-      flat.set(share.weights);
+      trained.flat.set(share.weights);
       adam.step = share.adam.steps[0]!;
     }
     await releaseAll(packed);
@@ -203,7 +212,7 @@ export function createCore(
     saveState: (folder) => saveTrainingState(folder, weights, adam),
     async loadState(folder) {
       await loadTrainingState(folder, weights, adam);
-      publish({ start: 0, end: flat.length });
+      publish({ start: 0, end: size });
       await settle();
     },
     saveWeights: (folder) => saveModel(folder, weights),

@@ -7,13 +7,13 @@ import { availableParallelism } from "node:os";
 import type { Datum } from "../../core/datum.ts";
 import type { EngineProfile } from "../../core/profile.ts";
 import { requireDevice } from "../../graph/index.ts";
-import { loadModelShape } from "../../model/folder.ts";
 import type { Engine, EngineInfo, ForwardBackwardResult, SampleRequest } from "../contract.ts";
 import type { LocalEngineOptions, Share } from "./core.ts";
 import { checkDatums, checkPrompts, checkTemperature } from "./input-check.ts";
 import { partition } from "./partition.ts";
 import { mergeProfiles } from "./profiles.ts";
 import { type Replica, startReplica } from "./replica.ts";
+import { sizesOf } from "./weights.ts";
 
 /** Parameters of a model that every thread has a copy of. Arbitrary: the largest measured has 5 M (docs/benchmarks.md). */
 const REPLICATED_MODEL = 2 ** 24;
@@ -30,14 +30,14 @@ const SAMPLED_TOKEN = 2;
  */
 const LEAST_ROWS = 16;
 
-/** Loads a Hugging Face folder. Throws what loadModel and requireDevice throw. Close the engine, or the process stays alive. */
+/** Loads a Hugging Face folder. Throws what loadWeights and requireDevice throw. Close the engine, or the process stays alive. */
 export async function createLocalEngine(model: string, options: LocalEngineOptions = {}): Promise<Engine> {
   const threads = options.threads || availableParallelism();
   const { device = "cpu" } = options;
-  const { size } = await loadModelShape(model);
+  const sizes = await sizesOf(model, options.adapter);
   await requireDevice(device);
-  const isReplicated = size <= REPLICATED_MODEL && device === "cpu" && threads > 1;
-  const shares = isReplicated ? sharesOf(size, threads) : [undefined];
+  const isReplicated = sizes.all <= REPLICATED_MODEL && device === "cpu" && threads > 1;
+  const shares = isReplicated ? sharesOf(sizes.trained, threads) : [undefined];
   const replicas = shares.map((share) => startReplica({ model, threads, options, ...(share && { share }) }));
   try {
     const [info] = await Promise.all(replicas.map((replica) => replica.call(threads, "info")));

@@ -33,7 +33,7 @@ import {
 } from "./passes.ts";
 import { forwardGraph, klLoss, policyLoss, trainingGraph } from "./training-graph.ts";
 import { causalMask } from "./tree-layout.ts";
-import { int64, type Weights, weightFeeds } from "./weights.ts";
+import { int64, trainedOf, type Weights, weightFeeds } from "./weights.ts";
 
 const sessions = new Map<string, Promise<Session>>();
 
@@ -57,9 +57,13 @@ const nameOf = (weights: Weights, loss?: Loss) =>
 
 function passEngine(weights: Weights, loss?: Loss): PassEngine {
   const { config, parameters, flat } = weights;
+  const trained = trainedOf(weights);
   return {
     weights,
-    feeds: weightFeeds(fuseTensors(parameters), flat),
+    feeds: {
+      ...weightFeeds(fuseTensors(parameters), flat),
+      ...weightFeeds(fuseTensors(trained.parameters), trained.flat),
+    },
     session: (shape) =>
       sessionOf(`${nameOf(weights, loss)} ${JSON.stringify(shape)}`, () =>
         loss ? trainingGraph(config, shape, loss) : forwardGraph(config, shape),
@@ -108,7 +112,7 @@ export async function passOf(
   options: { into?: Float32Array; sharePrefixes?: boolean; scoreBytes?: number } = {},
 ): Promise<Pass & { gradient: Float32Array; chunks: number }> {
   const { into, ...planning } = options;
-  const gradient = into ?? new Float32Array(weights.flat.length);
+  const gradient = into ?? new Float32Array(trainedOf(weights).flat.length);
   let chunks = 0;
   const plain = passEngine(weights, loss);
   const engine: PassEngine = {
@@ -119,7 +123,7 @@ export async function passOf(
       return plain.session(shape);
     },
   };
-  const tensors = fuseTensors(weights.parameters);
+  const tensors = fuseTensors(trainedOf(weights).parameters);
   const { metrics, logprobs, computedTokens } = await runForwardBackward(
     engine,
     tensors,

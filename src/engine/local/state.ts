@@ -1,14 +1,17 @@
 /**
- * Weights and optimiser state in a folder: config.json and model.safetensors as Hugging Face reads them, plus
- * optimizer.safetensors with AdamW's moments under the parameters' names. Whole or not at all.
+ * What learns and its optimiser state in a folder: config.json and model.safetensors as Hugging Face reads them, or an
+ * adapter as PEFT reads it, plus optimizer.safetensors with AdamW's moments under the parameters' names. Whole or not at all.
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { MulliganError } from "../../core/errors.ts";
+import type { ModelConfig } from "../../model/config.ts";
 import { loadModel, saveModel } from "../../model/folder.ts";
+import { loadAdapter, saveAdapter } from "../../model/lora/folder.ts";
 import { openSafetensors, writeSafetensors } from "../../model/safetensors.ts";
 import type { AdamState } from "./adamw.ts";
-import type { Weights } from "./weights.ts";
+import { trainedOf, type Weights } from "./weights.ts";
 
 const MOMENTS = ["m", "v"] as const;
 
@@ -24,8 +27,9 @@ export async function saveTrainingState(folder: string, weights: Weights, adam: 
     await mkdir(dirname(target), { recursive: true });
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary);
-    await saveModel(temporary, weights);
-    const moments = weights.parameters.flatMap(({ name, shape, offset, size }) =>
+    if (weights.adapter) await saveAdapter(temporary, weights.adapter);
+    else await saveModel(temporary, weights);
+    const moments = trainedOf(weights).parameters.flatMap(({ name, shape, offset, size }) =>
       MOMENTS.map((part) => ({
         name: `${part}.${name}`,
         shape,
@@ -79,19 +83,13 @@ async function replaceFolder(folder: string, by: string): Promise<void> {
 
 /** Into the engine's own buffers. Nothing changes unless everything could be read. Throws `MulliganError("checkpoint")`. */
 export async function loadTrainingState(folder: string, weights: Weights, adam: AdamState): Promise<void> {
-  const saved = await loadModel(folder);
-  // The parameters follow from the config, and what is computed with them (theta, eps) is in it too.
-  const meaning = ({ config }: Weights) => JSON.stringify({ ...config, json: null });
-  if (meaning(saved) !== meaning(weights)) {
-    throw new MulliganError("checkpoint", `${folder}: holds another model than the engine's`, {
-      hint: "resume with the model that the run was started with",
-    });
-  }
+  const { parameters, flat } = trainedOf(weights);
+  const saved = await loadTrained(folder, weights);
   const step = await readStep(folder);
   const moments = { m: new Float32Array(adam.m.length), v: new Float32Array(adam.v.length) };
   const file = await openSafetensors(join(folder, "optimizer.safetensors"));
   try {
-    for (const { name, shape, offset, size } of weights.parameters) {
+    for (const { name, shape, offset, size } of parameters) {
       for (const part of MOMENTS) {
         await file.read(`${part}.${name}`, { shape, into: moments[part].subarray(offset, offset + size) });
       }
@@ -99,10 +97,28 @@ export async function loadTrainingState(folder: string, weights: Weights, adam: 
   } finally {
     await file.close();
   }
-  weights.flat.set(saved.flat);
+  flat.set(saved);
   adam.m.set(moments.m);
   adam.v.set(moments.v);
   adam.step = step;
+}
+
+/** The values of what learns. Throws when the folder holds something else. */
+async function loadTrained(folder: string, { config, adapter }: Weights): Promise<Float32Array> {
+  const other = (what: string) =>
+    new MulliganError("checkpoint", `${folder}: holds another ${what} than the engine's`, {
+      hint: `resume with the ${what} that the run was started with`,
+    });
+  if (adapter) {
+    const saved = await loadAdapter(folder, config);
+    if (!isDeepStrictEqual(saved.lora, adapter.lora)) throw other("adapter");
+    return saved.flat;
+  }
+  const saved = await loadModel(folder);
+  // The parameters follow from the config, and what is computed with them (theta, eps) is in it too.
+  const meaning = (of: ModelConfig) => JSON.stringify({ ...of, json: null });
+  if (meaning(saved.config) !== meaning(config)) throw other("model");
+  return saved.flat;
 }
 
 async function readStep(folder: string): Promise<number> {

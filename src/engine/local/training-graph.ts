@@ -41,7 +41,7 @@ export function forwardGraph(config: ModelConfig, shape: PassShape, float: Float
 }
 
 /**
- * Adds to forwardGraph's the loss's inputs (below) and as outputs `loss` and `d:<name>` for every tensor.
+ * Adds to forwardGraph's the loss's inputs (below) and as outputs `loss` and `d:<name>` for every tensor that learns.
  * Only the loss's name and KL estimator shape the graph; bounds and temperature are inputs.
  */
 export function trainingGraph(
@@ -51,12 +51,12 @@ export function trainingGraph(
   float: FloatType = "float32",
 ): Graph {
   const graph = createGraph(float);
-  const { logprobs, tensors } = targetLogprobs(graph, config, shape, true);
+  const { logprobs, trained } = targetLogprobs(graph, config, shape, true);
   let total = policyLoss(graph, loss.name, logprobs);
   if (loss.kl) total = add(graph, total, klLoss(graph, loss.kl, logprobs));
   graph.output("loss", total);
-  const names = [...tensors.keys()];
-  gradients(graph, total, [...tensors.values()]).forEach((d, i) => void graph.output(`d:${names[i]}`, d));
+  const names = [...trained.keys()];
+  gradients(graph, total, [...trained.values()]).forEach((d, i) => void graph.output(`d:${names[i]}`, d));
   return graph;
 }
 
@@ -73,7 +73,7 @@ function targetLogprobs(graph: Graph, config: ModelConfig, { levels, chunks }: P
   );
   const logprobs = entryLogprobs(graph, hidden!, headWeight(config, inputs), head);
   graph.output("logprobs", logprobs);
-  return { logprobs, tensors: inputs.tensors };
+  return { logprobs, trained: inputs.trained };
 }
 
 /** The summed loss of per-token log-probabilities; its inputs are named after the loss's formula (contract.ts). */

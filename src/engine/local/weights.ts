@@ -1,9 +1,54 @@
-/** The model in memory: one flat buffer of parameters with a zero-copy view per tensor, ready to be fed to graphs. */
+/**
+ * The model in memory: one flat buffer of parameters with a zero-copy view per tensor, ready to be fed to graphs, and
+ * the adapter that learns in their stead where there is one.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Feed } from "../../graph/index.ts";
-import type { Model } from "../../model/folder.ts";
+import type { LoraConfig } from "../../model/config.ts";
+import { loadModel, loadModelShape, type Model, withAdapter } from "../../model/folder.ts";
+import { initAdapter, loraParameters } from "../../model/lora/adapter.ts";
+import { ADAPTER_CONFIG, loadAdapter, loadAdapterConfig } from "../../model/lora/folder.ts";
+import { flatSize, type Parameter } from "../../model/parameters.ts";
 import type { Tensor } from "../../model/tensors.ts";
 
 export type Weights = Model;
+
+/** A PEFT folder, or what a fresh adapter is like. */
+export type AdapterSource = string | (LoraConfig & { seed: number });
+
+/** Does a folder hold an adapter, and not a whole model? */
+export function isAdapterFolder(folder: string): boolean {
+  return existsSync(join(folder, ADAPTER_CONFIG));
+}
+
+/** Throws what loadModel and loadAdapter throw. */
+export async function loadWeights(folder: string, source?: AdapterSource): Promise<Weights> {
+  const model = await loadModel(folder);
+  if (source === undefined) return model;
+  if (typeof source === "string") return withAdapter(model, await loadAdapter(source, model.config));
+  const { seed, ...lora } = source;
+  return withAdapter(model, initAdapter(model.config, lora, { seed, base: folder }));
+}
+
+/** Lengths of the flat buffers of all weights and of those that learn, from the folders' configurations. */
+export async function sizesOf(
+  folder: string,
+  source?: AdapterSource,
+): Promise<{ all: number; trained: number }> {
+  const { config, size } = await loadModelShape(folder);
+  if (source === undefined) return { all: size, trained: size };
+  const lora = typeof source === "string" ? (await loadAdapterConfig(source)).lora : source;
+  return { all: size, trained: flatSize(loraParameters(config, lora)) };
+}
+
+/** The parameters that learn, and their flat buffer. */
+export function trainedOf({ parameters, flat, adapter }: Weights): {
+  parameters: readonly Parameter[];
+  flat: Float32Array;
+} {
+  return adapter ?? { parameters, flat };
+}
 
 /** Feeds that alias `flat`: an optimiser step in place is seen by the next run. */
 export function weightFeeds(tensors: readonly Tensor[], flat: Float32Array): Record<string, Feed> {

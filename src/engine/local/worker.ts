@@ -1,16 +1,16 @@
 /** A worker thread of the local engine: answers calls one after the other, in the order they came. */
 import { parentPort, workerData } from "node:worker_threads";
 import { MulliganError } from "../../core/errors.ts";
-import { loadModel } from "../../model/folder.ts";
 import { type Core, createCore } from "./core.ts";
 import type { Call, CoreMethod, Reply, WorkerSetup } from "./protocol.ts";
+import { loadWeights } from "./weights.ts";
 
 const setup = workerData as WorkerSetup;
 const port = parentPort!;
 
 /** Starts as the model's loading, whose failure is the answer to the first call ("info"). */
-let queue: Promise<Core> = loadModel(setup.model).then((model) =>
-  createCore(model, setup.threads, setup.options, setup.share),
+let queue: Promise<Core> = loadWeights(setup.model, setup.options.adapter).then((weights) =>
+  createCore(weights, setup.threads, setup.options, setup.share),
 );
 queue.catch(() => {});
 

@@ -1,0 +1,93 @@
+/** A user trains an adapter: what a run leaves, how it goes on, and what other commands make of it. */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Flags, makeFolder, makeParityTask, makeTinyModel, run, tiny } from "./tiny.test.kit.ts";
+
+let folder: string;
+let remove: () => Promise<void>;
+let flags: Flags;
+let whole: string;
+beforeAll(async () => {
+  ({ folder, remove } = await makeFolder());
+  flags = {
+    ...{ ...tiny, "--task-options": "{}", "--task": await makeParityTask(folder) },
+    ...{ "--model": await makeTinyModel(join(folder, "model")), "--lora-r": 2, "--learning-rate": 0.1 },
+  };
+  whole = join(folder, "whole");
+  expect((await run("train", { ...flags, "--output-dir": whole })).code).toBe(0);
+});
+afterAll(() => remove());
+
+const weightsOf = (dir: string) => readFile(join(dir, "model.safetensors"), "base64");
+
+test("the run leaves a PEFT folder as its checkpoint, and a model with the adapter merged in", async () => {
+  expect((await readdir(join(whole, "checkpoint-2"))).sort()).toEqual([
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "optimizer.json",
+    "optimizer.safetensors",
+    "trainer_state.json",
+  ]);
+  expect(
+    JSON.parse(await readFile(join(whole, "checkpoint-2", "adapter_config.json"), "utf8")),
+  ).toMatchObject({
+    peft_type: "LORA",
+    base_model_name_or_path: join(folder, "model"),
+    r: 2,
+    lora_alpha: 32,
+    target_modules: "all-linear",
+  });
+  expect(await weightsOf(join(whole, "model"))).not.toBe(await weightsOf(join(folder, "model")));
+});
+
+test("stopped after a step, --resume gives the same adapter to the last bit", async () => {
+  const output = join(folder, "stopped");
+  const stopped = await run("train", { ...flags, "--output-dir": output }, { stopAt: /^train {2}1\//m });
+  expect(stopped.code).toBe(130);
+  expect((await run("train", { "--output-dir": output, "--resume": true })).code).toBe(0);
+  expect(await weightsOf(join(output, "model"))).toBe(await weightsOf(join(whole, "model")));
+});
+
+test("eval measures the adapter of a run as it measures the model that it is merged into", async () => {
+  const beside = await run("eval", { "--checkpoint": whole });
+  const merged = await run("eval", { "--checkpoint": join(whole, "model") });
+  expect([beside.code, merged.code]).toEqual([0, 0]);
+  expect(beside.out).toBe(merged.out);
+});
+
+test("a run may go on from an adapter, whose own rank holds", async () => {
+  const output = join(folder, "further");
+  const { "--lora-r": _, ...others } = flags;
+  const further = await run("train", {
+    ...others,
+    "--adapter": join(whole, "checkpoint-2"),
+    "--output-dir": output,
+  });
+  expect(further.code).toBe(0);
+  const config = await readFile(join(output, "checkpoint-2", "adapter_config.json"), "utf8");
+  expect(JSON.parse(config)).toMatchObject({ r: 2, base_model_name_or_path: join(folder, "model") });
+});
+
+test("a target that is no projection of the model is named", async () => {
+  const { code, err } = await run("train", {
+    ...flags,
+    "--lora-target-modules": "q_proj,w_proj",
+    "--output-dir": join(folder, "wrong"),
+  });
+  expect(code).toBe(1);
+  expect(err).toBe(
+    `error: LoRA's target modules: must name projections of the model, got "w_proj"\n` +
+      "hint: they are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; all-linear takes them all\n",
+  );
+});
+
+test("an adapter that is not there is named", async () => {
+  const { code, err } = await run("train", {
+    ...flags,
+    "--adapter": join(folder, "nowhere"),
+    "--output-dir": join(folder, "wrong"),
+  });
+  expect(code).toBe(1);
+  expect(err).toContain(`${join(folder, "nowhere", "adapter_config.json")}: cannot be read`);
+});
