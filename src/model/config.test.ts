@@ -86,6 +86,10 @@ describe("parseModelConfig", () => {
       attentionBias: false,
       attentionOutputBias: false,
       mlpBias: false,
+      qkNorm: false,
+      fusedProjections: false,
+      unrotatedLayers: [],
+      window: null,
       rope: {
         theta: 500000,
         scaling: {
@@ -177,15 +181,6 @@ describe("parseModelConfig", () => {
     expect(() => parse({ ...llama, rope_scaling: { type: "default" } })).not.toThrow();
   });
 
-  test("accepts a sliding window that hides nothing", () => {
-    expect(() => parse({ ...qwen, use_sliding_window: true })).not.toThrow();
-    const short = { ...qwen, use_sliding_window: true, sliding_window: 4096 };
-    expect(() => parse({ ...short, max_window_layers: 28 })).not.toThrow();
-    expect(() => parse(short)).toThrow(
-      "use_sliding_window: attention over a window shorter than the context",
-    );
-  });
-
   const wrong: [object, string][] = [
     [{ model_type: "gpt2" }, 'model_type must be a supported one, got "gpt2"'],
     [{ model_type: undefined }, "model_type must be a supported one, got nothing"],
@@ -197,10 +192,15 @@ describe("parseModelConfig", () => {
     ],
     [{ rope_scaling: { type: "linear", factor: 2 } }, "rope_scaling.type must be"],
     [
-      { rope_scaling: { ...llama3Rope, rope_type: "yarn" } },
-      'rope_scaling.rope_type must be "default" or "llama3"',
+      { rope_scaling: { ...llama3Rope, rope_type: "longrope" } },
+      'rope_scaling.rope_type must be "default" or "llama3" or "yarn" for LlamaForCausalLM, got "longrope"',
     ],
-    [{ rope_scaling: { ...llama3Rope, beta_fast: 32 } }, "unknown field rope_scaling.beta_fast"],
+    [{ rope_scaling: { ...llama3Rope, rope_type: "dynamic" } }, "rope_scaling.rope_type must be"],
+    [
+      { rope_scaling: { ...llama3Rope, beta_fast: 32 } },
+      'unknown field rope_scaling.beta_fast: rope_type "llama3" does not read it',
+    ],
+    [{ rope_scaling: { ...llama3Rope, mscale: 1 } }, "unknown field rope_scaling.mscale"],
     [{ rope_scaling: { ...llama3Rope, factor: undefined } }, "rope_scaling.factor is missing"],
     [{ rope_scaling: { ...llama3Rope, high_freq_factor: 1 } }, "rope_scaling.high_freq_factor must be above"],
     [{ rope_theta: "500000" }, 'rope_theta must be a positive number, got "500000"'],
@@ -212,7 +212,6 @@ describe("parseModelConfig", () => {
       { quantization_config: { bits: 4 } },
       'quantization_config must be absent: not supported, got {"bits":4}',
     ],
-    [{ layer_types: Array(16).fill("sliding_attention") }, "layer_types: attention over a window"],
     [{ layer_types: ["full_attention"] }, "layer_types must have one entry per layer (16), got 1"],
     [{ num_local_experts: 8 }, "unknown field num_local_experts"],
     [{ vocab_size: "128256" }, 'vocab_size must be a positive integer, got "128256"'],
@@ -248,7 +247,9 @@ describe("parseModelConfig", () => {
         return (error as { hint?: string }).hint;
       }
     };
-    expect(hint({ model_type: "mixtral" })).toContain("llama (LlamaForCausalLM), qwen2 (Qwen2ForCausalLM)");
+    expect(hint({ model_type: "mixtral" })).toContain(
+      "llama (LlamaForCausalLM), qwen2 (Qwen2ForCausalLM), qwen3",
+    );
     expect(hint({ num_hiden_layers: 2 })).toBe("did you mean num_hidden_layers?");
   });
 

@@ -1,17 +1,12 @@
 /**
- * A decoder's dimensions, read from a Hugging Face config.json: the Llama 3 and Qwen2/2.5 families, as transformers 4
+ * A decoder's dimensions, read from a Hugging Face config.json of one of the families (families.ts), as transformers 4
  * and 5 write them. A field that could change what the model computes is understood or refused, never ignored.
  */
 import { MulliganError } from "../core/errors.ts";
-import { type PublishedConfig, parsePublishedConfig, show, type Wrong } from "./published-config.ts";
-
-export interface RopeScaling {
-  kind: "llama3";
-  factor: number;
-  lowFreqFactor: number;
-  highFreqFactor: number;
-  originalContextLength: number;
-}
+import { type Family, type FamilyName, families, supportedFamilies } from "./families.ts";
+import { unrotatedOf, type Window, windowOf } from "./layer-kinds.ts";
+import { parsePublishedConfig, show, type Wrong } from "./published-config.ts";
+import { parseRope, type Rope, scalingToJson } from "./rope-scaling.ts";
 
 /** An adapter's shape (lora/adapter.ts), in PEFT's terms. */
 export interface LoraConfig {
@@ -25,7 +20,7 @@ export interface LoraConfig {
 }
 
 export interface ModelConfig {
-  family: "llama" | "qwen2";
+  family: FamilyName;
   vocabSize: number;
   hiddenSize: number;
   intermediateSize: number;
@@ -36,7 +31,7 @@ export interface ModelConfig {
   /** Even; hiddenSize / heads unless the file says otherwise. */
   headSize: number;
   rmsNormEps: number;
-  /** Most positions (max_position_embeddings). */
+  /** Most positions: max_position_embeddings, or with longrope at most the original length (docs/decisions/0011). */
   contextLength: number;
   /** The embedding is also the head. */
   tieWordEmbeddings: boolean;
@@ -45,7 +40,15 @@ export interface ModelConfig {
   /** Bias on the o projection. */
   attentionOutputBias: boolean;
   mlpBias: boolean;
-  rope: { theta: number; scaling: RopeScaling | null };
+  /** RMSNorm over every query and key head before rotation. */
+  qkNorm: boolean;
+  /** The files hold q, k and v as one tensor, and gate and up as another. */
+  fusedProjections: boolean;
+  rope: Rope;
+  /** Layers whose queries and keys are not rotated. */
+  unrotatedLayers: readonly number[];
+  /** Null when no layer's window hides anything. */
+  window: Window | null;
   eosTokenIds: number[];
   bosTokenId: number | null;
   /** Standard deviation of fresh matrices. */
@@ -56,12 +59,6 @@ export interface ModelConfig {
   json: Readonly<Record<string, unknown>>;
 }
 
-const architectures = { llama: "LlamaForCausalLM", qwen2: "Qwen2ForCausalLM" } as const;
-const supported = "supported: llama (LlamaForCausalLM), qwen2 (Qwen2ForCausalLM)";
-
-/** What transformers takes when the file has no rope_theta. */
-const DEFAULT_THETA = 10_000;
-
 /**
  * Reads a parsed config.json; `where` names it in errors. Missing optional fields take transformers' defaults.
  * Throws `MulliganError("model")` that names the field and its value.
@@ -71,8 +68,9 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
     new MulliganError("model", `${where}: ${rule}`, hint === undefined ? {} : { hint });
   if (typeof json !== "object" || json === null || Array.isArray(json)) throw wrong("must be a JSON object");
   const record = json as Record<string, unknown>;
-  const family = familyOf(record, wrong);
-  const file = parsePublishedConfig(record, wrong);
+  const name = familyOf(record, wrong);
+  const family: Family = families[name];
+  const file = parsePublishedConfig({ ...family.defaults, ...record }, wrong);
 
   const heads = file.num_attention_heads;
   const kvHeads = file.num_key_value_heads ?? heads;
@@ -84,10 +82,14 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
   if (heads % kvHeads !== 0) {
     throw wrong(`num_key_value_heads must divide num_attention_heads ${heads}, got ${kvHeads}`);
   }
-  checkWindow(file, wrong);
-  const isLlama = family === "llama";
+  const rope = parseRope(file, headSize, family, wrong);
+  const original = rope.scaling?.kind === "longrope" ? rope.scaling.originalContextLength : Infinity;
+  const contextLength = Math.min(file.max_position_embeddings, original);
+  const unrotatedLayers = unrotatedOf(file, family, wrong);
+  // Where the bias is fixed in code, transformers does not read the field.
+  const hasBias = family.attentionBias === "as the file says" && (file.attention_bias ?? false);
   return {
-    family,
+    family: name,
     vocabSize: file.vocab_size,
     hiddenSize: file.hidden_size,
     intermediateSize: file.intermediate_size,
@@ -96,13 +98,16 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
     kvHeads,
     headSize,
     rmsNormEps: file.rms_norm_eps,
-    contextLength: file.max_position_embeddings,
+    contextLength,
     tieWordEmbeddings: file.tie_word_embeddings ?? false,
-    // Qwen2 has its biases fixed in code: transformers reads neither field for it.
-    attentionBias: isLlama ? (file.attention_bias ?? false) : true,
-    attentionOutputBias: isLlama && (file.attention_bias ?? false),
-    mlpBias: isLlama && (file.mlp_bias ?? false),
-    rope: ropeOf(file, wrong),
+    attentionBias: hasBias || family.attentionBias === "without output",
+    attentionOutputBias: hasBias,
+    mlpBias: family.readsMlpBias && (file.mlp_bias ?? false),
+    qkNorm: family.qkNorm,
+    fusedProjections: family.fusedProjections,
+    rope,
+    unrotatedLayers,
+    window: windowOf(file, family, { contextLength, unrotatedLayers }, wrong),
     eosTokenIds: [file.eos_token_id ?? []].flat(),
     bosTokenId: file.bos_token_id ?? null,
     initializerRange: file.initializer_range ?? 0.02,
@@ -114,10 +119,11 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
 export function configToJson(config: ModelConfig): Record<string, unknown> {
   const { rope_parameters: _, ...kept } = config.json;
   const { theta, scaling } = config.rope;
+  const family: Family = families[config.family];
   const [firstEos = null, ...moreEos] = config.eosTokenIds;
   return {
     ...kept,
-    architectures: [architectures[config.family]],
+    architectures: [family.architecture],
     model_type: config.family,
     vocab_size: config.vocabSize,
     hidden_size: config.hiddenSize,
@@ -128,75 +134,29 @@ export function configToJson(config: ModelConfig): Record<string, unknown> {
     head_dim: config.headSize,
     hidden_act: "silu",
     rms_norm_eps: config.rmsNormEps,
-    max_position_embeddings: config.contextLength,
+    max_position_embeddings: scaling?.kind === "longrope" ? scaling.maxPositions : config.contextLength,
     tie_word_embeddings: config.tieWordEmbeddings,
-    ...(config.family === "llama" && { attention_bias: config.attentionBias, mlp_bias: config.mlpBias }),
+    ...(family.attentionBias === "as the file says" && { attention_bias: config.attentionBias }),
+    ...(family.readsMlpBias && { mlp_bias: config.mlpBias }),
     rope_theta: theta,
-    rope_scaling: scaling && {
-      rope_type: scaling.kind,
-      factor: scaling.factor,
-      low_freq_factor: scaling.lowFreqFactor,
-      high_freq_factor: scaling.highFreqFactor,
-      original_max_position_embeddings: scaling.originalContextLength,
-    },
+    rope_scaling: scalingToJson(scaling),
     eos_token_id: moreEos.length > 0 ? config.eosTokenIds : firstEos,
     bos_token_id: config.bosTokenId,
     initializer_range: config.initializerRange,
   };
 }
 
-function familyOf(record: Record<string, unknown>, wrong: Wrong): ModelConfig["family"] {
+function familyOf(record: Record<string, unknown>, wrong: Wrong): FamilyName {
   const type = record.model_type;
-  if (type !== "llama" && type !== "qwen2") {
-    throw wrong(`model_type must be a supported one, got ${show(type)}`, supported);
+  const hint = `supported: ${supportedFamilies}`;
+  if (typeof type !== "string" || !Object.hasOwn(families, type)) {
+    throw wrong(`model_type must be a supported one, got ${show(type)}`, hint);
   }
-  const names = record.architectures ?? [architectures[type]];
-  if (!Array.isArray(names) || !names.includes(architectures[type])) {
-    throw wrong(`architectures must contain "${architectures[type]}", got ${show(names)}`, supported);
+  const name = type as FamilyName;
+  const { architecture } = families[name];
+  const names = record.architectures ?? [architecture];
+  if (!Array.isArray(names) || !names.includes(architecture)) {
+    throw wrong(`architectures must contain "${architecture}", got ${show(names)}`, hint);
   }
-  return type;
-}
-
-function ropeOf(file: PublishedConfig, wrong: Wrong): ModelConfig["rope"] {
-  // transformers 5 keeps theta inside rope_parameters; when both forms are there it takes rope_scaling.
-  const rope = file.rope_scaling ?? file.rope_parameters ?? {};
-  const name = file.rope_scaling ? "rope_scaling" : "rope_parameters";
-  const theta = rope.rope_theta ?? file.rope_theta ?? DEFAULT_THETA;
-  if ((rope.rope_type ?? rope.type ?? "default") === "default") return { theta, scaling: null };
-  const need = (
-    field: "factor" | "low_freq_factor" | "high_freq_factor" | "original_max_position_embeddings",
-  ) => {
-    const value = rope[field];
-    if (value === undefined) throw wrong(`${name}.${field} is missing: rope_type "llama3" needs it`);
-    return value;
-  };
-  const scaling: RopeScaling = {
-    kind: "llama3",
-    factor: need("factor"),
-    lowFreqFactor: need("low_freq_factor"),
-    highFreqFactor: need("high_freq_factor"),
-    originalContextLength: need("original_max_position_embeddings"),
-  };
-  if (scaling.highFreqFactor <= scaling.lowFreqFactor) {
-    const got = `got ${scaling.highFreqFactor}`;
-    throw wrong(`${name}.high_freq_factor must be above low_freq_factor ${scaling.lowFreqFactor}, ${got}`);
-  }
-  return { theta, scaling };
-}
-
-/** A window as long as the context never hides anything; a shorter one that is in use is not supported. */
-function checkWindow(file: PublishedConfig, wrong: Wrong): void {
-  const { sliding_window: window, num_hidden_layers: layers, layer_types: types } = file;
-  if (types && types.length !== layers) {
-    throw wrong(`layer_types must have one entry per layer (${layers}), got ${types.length}`);
-  }
-  const isUsed = types
-    ? types.includes("sliding_attention")
-    : file.use_sliding_window === true && (file.max_window_layers ?? 0) < layers;
-  if (isUsed && (window ?? 0) < file.max_position_embeddings) {
-    const field = types ? "layer_types" : "use_sliding_window";
-    throw wrong(
-      `${field}: attention over a window shorter than the context is not supported, got ${show(window)}`,
-    );
-  }
+  return name;
 }

@@ -1,9 +1,10 @@
 /**
- * Llama-style decoders (Llama 3, Qwen2/2.5) as graphs: RMSNorm → attention → RMSNorm → SwiGLU, driven by config.json.
+ * Llama-style decoders (families.ts) as graphs: RMSNorm → attention → RMSNorm → SwiGLU, driven by config.json.
  * One function builds the layers for training and for sampling; who sees whom is the caller's attention.
  */
 import {
   add,
+  concat,
   type Graph,
   gather,
   linear,
@@ -14,6 +15,7 @@ import {
   rmsNorm,
   rope,
   silu,
+  split,
   type Value,
 } from "../graph/index.ts";
 import type { ModelConfig } from "./config.ts";
@@ -26,6 +28,8 @@ export interface DecoderInputs {
   /** int64 [N] */
   tokens: Value;
   rotation: Rotation;
+  /** For layers that turn nothing. */
+  unrotated?: Rotation;
   /** By Hugging Face name, fused ones by the name of the whole (tensors.ts); adapters by PEFT's. */
   tensors: ReadonlyMap<string, Value>;
   /** Those of them that learn: adapters where there are any, else all. */
@@ -45,21 +49,26 @@ export function headsPerToken({ heads, kvHeads }: ModelConfig): number {
 
 /**
  * Declares the inputs that every decoder graph has. Rotation positions are one per token and head; the tables
- * [positions, headSize/2] hold a row that turns nothing, for value heads.
+ * [positions, headSize/2] hold a row that turns nothing, for value heads. Layers that turn no head have rows of their own.
  */
 export function decoderInputs(graph: Graph, config: ModelConfig): DecoderInputs {
   const angles = ["P", config.headSize / 2];
   const declare = (tensors: readonly Tensor[]) =>
     new Map(tensors.map(({ name, shape }) => [name, graph.input(name, graph.float, shape)]));
+  const rows = (name: string) => graph.input(name, "int64", [multiplyDims(["N", headsPerToken(config)]), 1]);
+  const rotation = {
+    positions: rows("positions"),
+    cos: graph.input("rope_cos", graph.float, angles),
+    sin: graph.input("rope_sin", graph.float, angles),
+  };
   const weights = declare(fuseTensors(parameterShapes(config)));
-  const adapters = config.lora && declare(loraParameters(config, config.lora));
+  const adapters = config.lora && declare(fuseTensors(loraParameters(config, config.lora)));
   return {
     tokens: graph.input("tokens", "int64", ["N"]),
-    rotation: {
-      positions: graph.input("positions", "int64", [multiplyDims(["N", headsPerToken(config)]), 1]),
-      cos: graph.input("rope_cos", graph.float, angles),
-      sin: graph.input("rope_sin", graph.float, angles),
-    },
+    rotation,
+    ...(config.unrotatedLayers.length > 0 && {
+      unrotated: { ...rotation, positions: rows("unrotated_positions") },
+    }),
     tensors: new Map([...weights, ...(adapters ?? [])]),
     trained: adapters ?? weights,
   };
@@ -67,13 +76,13 @@ export function decoderInputs(graph: Graph, config: ModelConfig): DecoderInputs 
 
 /**
  * Hidden states after the final norm, or undefined when attention ended the pass. `needed` picks the tokens whose state is
- * wanted: after the last attention no other is computed. Source: Hugging Face modeling_llama.py and modeling_qwen2.py.
+ * wanted: after the last attention no other is computed. Source: Hugging Face modeling_*.py of the families.
  * // [N, C], or [needed, C]
  */
 export function decoderHidden(
   graph: Graph,
   config: ModelConfig,
-  { tokens, tensors, rotation }: DecoderInputs,
+  { tokens, tensors, rotation, unrotated = rotation }: DecoderInputs,
   attend: Attend,
   needed: (x: Value) => Value = (x) => x,
 ): Value | undefined {
@@ -87,7 +96,11 @@ export function decoderHidden(
   for (let i = 0; i < config.layers; i++) {
     const layer = `model.layers.${i}`;
     const qkv = project(`${layer}.self_attn.qkv_proj`, norm(`${layer}.input_layernorm`, x));
-    let mixed = attend(i, rotateHeads(graph, config, qkv, rotation));
+    const heads = config.qkNorm
+      ? normalizeHeads(graph, config, qkv, (kind, heads) => norm(`${layer}.self_attn.${kind}_norm`, heads))
+      : qkv;
+    const turned = config.unrotatedLayers.includes(i) ? unrotated : rotation;
+    let mixed = attend(i, rotateHeads(graph, config, heads, turned));
     if (!mixed) return undefined;
     if (i === config.layers - 1) [mixed, x] = [needed(mixed), needed(x)];
     x = add(graph, x, project(`${layer}.self_attn.o_proj`, mixed));
@@ -103,6 +116,27 @@ export function decoderHidden(
 /** The matrix from hidden states to scores. // [V, C] */
 export function headWeight(config: ModelConfig, { tensors }: DecoderInputs): Value {
   return tensors.get(config.tieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight")!;
+}
+
+/** Query and key heads, each by itself, through their norms. // [N, (H+2K)·D] → [N, (H+2K)·D] */
+function normalizeHeads(
+  graph: Graph,
+  { heads, kvHeads, headSize }: ModelConfig,
+  qkv: Value,
+  norm: (kind: "q" | "k", heads: Value) => Value,
+): Value {
+  const counts = [heads, kvHeads, kvHeads];
+  const [queries, keys, values] = split(
+    graph,
+    qkv,
+    1,
+    counts.map((count) => count * headSize),
+  ) as [Value, Value, Value];
+  const perHead = (kind: "q" | "k", x: Value, count: number) => {
+    const rows = reshape(graph, x, [multiplyDims([x.shape[0]!, count]), headSize]);
+    return reshape(graph, norm(kind, rows), x.shape);
+  };
+  return concat(graph, [perHead("q", queries, heads), perHead("k", keys, kvHeads), values], 1);
 }
 
 /** Every head of every token as a row, turned by its position. // [N, (H+2K)·D] → [N·(H+2K), 1, D] */

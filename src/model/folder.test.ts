@@ -48,6 +48,10 @@ describe("saving and loading", () => {
     ["tied llama", { tie_word_embeddings: true }],
     ["llama with every bias", { attention_bias: true, mlp_bias: true }],
     ["qwen2", { model_type: "qwen2", head_dim: 6 }],
+    ["qwen3", { model_type: "qwen3", head_dim: 6 }],
+    ["mistral with a window", { model_type: "mistral", sliding_window: 5 }],
+    ["phi3", { model_type: "phi3" }],
+    ["smollm3", { model_type: "smollm3", no_rope_layers: [1, 0] }],
   ])("gives back the same weights and config: %s", async (_, changes) => {
     const model = makeModel(changes);
     await saveModel(folder, model);

@@ -46,8 +46,8 @@ export function parameterShapes(config: ModelConfig): Parameter[] {
     if (bias) for (const [name, rows] of Object.entries(outputs)) add(`${name}.bias`, rows);
     align();
   };
-  const addNorm = (name: string) => {
-    add(`${name}.weight`, hiddenSize);
+  const addNorm = (name: string, width = hiddenSize) => {
+    add(`${name}.weight`, width);
     align();
   };
 
@@ -57,14 +57,22 @@ export function parameterShapes(config: ModelConfig): Parameter[] {
     const attention = (name: string) => `${layer}.self_attn.${name}_proj`;
     addNorm(`${layer}.input_layernorm`);
     addLinear(
-      { [attention("q")]: queries, [attention("k")]: keys, [attention("v")]: keys },
+      config.fusedProjections
+        ? { [attention("qkv")]: queries + 2 * keys }
+        : { [attention("q")]: queries, [attention("k")]: keys, [attention("v")]: keys },
       hiddenSize,
       config.attentionBias,
     );
+    if (config.qkNorm) {
+      addNorm(`${layer}.self_attn.q_norm`, config.headSize);
+      addNorm(`${layer}.self_attn.k_norm`, config.headSize);
+    }
     addLinear({ [attention("o")]: hiddenSize }, queries, config.attentionOutputBias);
     addNorm(`${layer}.post_attention_layernorm`);
     addLinear(
-      { [`${layer}.mlp.gate_proj`]: intermediateSize, [`${layer}.mlp.up_proj`]: intermediateSize },
+      config.fusedProjections
+        ? { [`${layer}.mlp.gate_up_proj`]: 2 * intermediateSize }
+        : { [`${layer}.mlp.gate_proj`]: intermediateSize, [`${layer}.mlp.up_proj`]: intermediateSize },
       hiddenSize,
       config.mlpBias,
     );

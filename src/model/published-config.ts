@@ -1,6 +1,6 @@
 /**
- * The fields of a Hugging Face config.json (Llama and Qwen2) and the values of them that are computed here. A field
- * that is not listed is refused: it might change the logits. Knows single fields only, not how they combine.
+ * The fields of a Hugging Face config.json and the values of them that are computed here, in any family. A field that is
+ * not listed is refused: it might change the logits. Knows single fields only, not how they combine.
  */
 import { z } from "zod";
 import { type MulliganError, nearestName } from "../core/errors.ts";
@@ -17,16 +17,26 @@ const only = <T extends z.core.util.Literal>(...values: T[]) =>
 const absent = z.null("must be absent: not supported").optional();
 const notUsed = only(false).nullish();
 
+/** "su" is the older name of "longrope". */
+const ropeType = only("default", "llama3", "yarn", "longrope", "su").optional();
+const numbers = z.array(positive, "must be a list of positive numbers").optional();
+
 const Rope = z.strictObject({
-  rope_type: only("default", "llama3").optional(),
+  rope_type: ropeType,
   /** The older name of rope_type. */
-  type: only("default", "llama3").optional(),
+  type: ropeType,
   rope_theta: positive.nullish(),
   partial_rotary_factor: only(1).nullish(),
-  factor: positive.optional(),
+  factor: positive.nullish(),
   low_freq_factor: positive.optional(),
   high_freq_factor: positive.optional(),
   original_max_position_embeddings: size.optional(),
+  attention_factor: positive.nullish(),
+  beta_fast: positive.nullish(),
+  beta_slow: positive.nullish(),
+  truncate: only(true).nullish(),
+  short_factor: numbers,
+  long_factor: numbers,
 });
 
 const Published = z.strictObject({
@@ -39,6 +49,7 @@ const Published = z.strictObject({
   head_dim: size.nullish(),
   rms_norm_eps: positive,
   max_position_embeddings: size,
+  original_max_position_embeddings: size.nullish(),
   tie_word_embeddings: flag,
   attention_bias: flag,
   mlp_bias: flag,
@@ -52,6 +63,8 @@ const Published = z.strictObject({
   sliding_window: size.nullish(),
   max_window_layers: z.int("must be an integer").nullish(),
   layer_types: z.array(only("full_attention", "sliding_attention")).nullish(),
+  no_rope_layers: z.array(only(0, 1)).nullish(),
+  no_rope_layer_interval: size.nullish(),
   hidden_act: only("silu", "swish").nullish(),
   partial_rotary_factor: only(1).nullish(),
   quantization_config: absent,
@@ -68,12 +81,12 @@ const harmless = new Set(
   `_attn_implementation _attn_implementation_autoset _flash_attn_2_enabled _name_or_path architectures attention_dropout
   attn_implementation auto_map bad_words_ids begin_suppress_tokens chunk_size_feed_forward classifier_dropout
   cross_attention_hidden_size decoder_start_token_id diversity_penalty do_sample dtype early_stopping
-  encoder_no_repeat_ngram_size exponential_decay_length_penalty finetuning_task forced_bos_token_id forced_eos_token_id
+  embd_pdrop encoder_no_repeat_ngram_size exponential_decay_length_penalty finetuning_task forced_bos_token_id forced_eos_token_id
   gradient_checkpointing id2label is_decoder is_llama_config keys_to_ignore_at_inference label2id length_penalty
   max_length max_new_tokens max_sequence_length min_length model_max_length model_type name_or_path
   no_repeat_ngram_size num_beam_groups num_beams num_labels num_return_sequences output_attentions
   output_hidden_states output_scores pad_token_id prefix pretraining_tp problem_type pruned_heads
-  remove_invalid_values repetition_penalty return_dict return_dict_in_generate sep_token_id seq_length
+  remove_invalid_values repetition_penalty resid_pdrop return_dict return_dict_in_generate sep_token_id seq_length
   suppress_tokens task_specific_params temperature tf_legacy_loss tie_encoder_decoder tie_last_hidden_states
   tokenizer_class tokenizer_model_max_length top_k top_p torch_dtype torchscript transformers.js_config
   transformers_version trust_remote_code typical_p unk_token_id unsloth_fixed unsloth_version use_bfloat16
@@ -81,6 +94,9 @@ const harmless = new Set(
 );
 
 export type PublishedConfig = z.infer<typeof Published>;
+export type PublishedRope = z.infer<typeof Rope>;
+/** The kinds of rotary positions. */
+export type RopeType = Exclude<NonNullable<PublishedRope["rope_type"]>, "su">;
 
 /** Makes the error for a broken rule; the caller knows the file's name. */
 export type Wrong = (rule: string, hint?: string) => MulliganError;

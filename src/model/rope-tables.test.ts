@@ -20,9 +20,9 @@ const config = parseModelConfig(
   "test",
 );
 
-test("keys turn by position, queries also shrink by 1/√D, the last row turns nothing", () => {
-  const { cos, sin, dims, positions } = ropeTables(config, 3);
-  expect([positions, dims]).toEqual([3, [7, 4]]);
+test("keys turn by position, queries also shrink by 1/√D, the last rows turn nothing", () => {
+  const { cos, sin, dims, positions, unturned } = ropeTables(config, 3);
+  expect([positions, dims, unturned]).toEqual([3, [8, 4], { key: 6, query: 7 }]);
   for (const [position, i] of [
     [0, 0],
     [1, 1],
@@ -34,7 +34,10 @@ test("keys turn by position, queries also shrink by 1/√D, the last row turns n
     expect(cos[(positions + position) * 4 + i]).toBeCloseTo(Math.cos(angle) / Math.sqrt(8), 6);
     expect(sin[(positions + position) * 4 + i]).toBeCloseTo(Math.sin(angle) / Math.sqrt(8), 6);
   }
-  expect([...cos.slice(-4), ...sin.slice(-4)]).toEqual([1, 1, 1, 1, 0, 0, 0, 0]);
+  const row = (of: Float32Array, at: number) => Array.from(of.slice(4 * at, 4 * at + 4));
+  const shrink = Math.fround(1 / Math.sqrt(8));
+  expect([row(cos, 6), row(sin, 6)]).toEqual([Array(4).fill(1), Array(4).fill(0)]);
+  expect([row(cos, 7), row(sin, 7)]).toEqual([Array(4).fill(shrink), Array(4).fill(0)]);
 });
 
 test("kept tables grow when a longer sequence comes, and have a row for its last position", () => {

@@ -20,6 +20,7 @@ import {
   type Value,
   withoutTape,
 } from "../graph/index.ts";
+import { maskName, maskWindows, type Windowed } from "./window.ts";
 
 /** Where a level's rows come from; slots without a token take any row, and the mask hides their keys. */
 export interface TreeLevel {
@@ -45,7 +46,7 @@ export interface TreeLayout {
   };
 }
 
-export interface TreeShape {
+export interface TreeShape extends Windowed {
   heads: number;
   kvHeads: number;
   levels: number;
@@ -55,11 +56,9 @@ export interface TreeShape {
   past?: readonly string[];
 }
 
-/** Inputs of the graph for a tree. */
-export function treeLayoutInputs(
-  graph: Graph,
-  { heads, kvHeads, levels, back, past = [] }: TreeShape,
-): TreeLayout {
+/** Inputs of the graph for a tree, as they are for each layer: layers differ by their masks alone. */
+export function treeLayoutInputs(graph: Graph, shape: TreeShape): (layer: number) => TreeLayout {
+  const { heads, kvHeads, levels, back, past = [] } = shape;
   const widths = Array.from({ length: levels }, (_, k) => `N${k}`);
   const lead = (l: number) => ["B", kvHeads, ...widths.slice(1, l + 1).map((_, k) => `C${k + 1}`)];
   const perHead = (l: number) => [...lead(l), heads / kvHeads, widths[l]!];
@@ -68,13 +67,18 @@ export function treeLayoutInputs(
     if (l === 0 && past.length === 0) return [widths[0]!, widths[0]!];
     return ["B", 1, ...lead(l).slice(2), 1, widths[l]!, joinedWidth([...past, ...widths.slice(0, l + 1)])];
   };
-  return {
-    levels: widths.map((width, l) => ({
-      queries: rows(`queries.${l}`, perHead(l)),
-      keys: rows(`keys.${l}`, [...lead(l), width]),
-      values: rows(`values.${l}`, [...lead(l), width]),
-      mask: graph.input(`mask.${l}`, graph.float, maskShape(l)),
-    })),
+  const masks = new Map(
+    maskWindows(shape).map(([name]) => [
+      name,
+      widths.map((_, l) => graph.input(`${name}.${l}`, graph.float, maskShape(l))),
+    ]),
+  );
+  const indices = widths.map((width, l) => ({
+    queries: rows(`queries.${l}`, perHead(l)),
+    keys: rows(`keys.${l}`, [...lead(l), width]),
+    values: rows(`values.${l}`, [...lead(l), width]),
+  }));
+  const rest = {
     mixed: rows("mixed", ["N", heads]),
     ...(back && {
       back: {
@@ -82,6 +86,10 @@ export function treeLayoutInputs(
         table: rows("table", [multiplyDims(["N", heads + 2 * kvHeads])]),
       },
     }),
+  };
+  return (layer) => {
+    const mask = masks.get(maskName(shape, layer))!;
+    return { ...rest, levels: indices.map((level, l) => ({ ...level, mask: mask[l]! })) };
   };
 }
 

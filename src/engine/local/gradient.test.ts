@@ -15,13 +15,17 @@ import {
   plainPass,
   releaseSessions,
 } from "./passes.test.kit.ts";
-import { llamaFields, roughWeights } from "./tiny.test.kit.ts";
+import { familyFields, llamaFields, roughWeights } from "./tiny.test.kit.ts";
 import type { Weights } from "./weights.ts";
 
 const crossEntropy: Loss = { name: "cross_entropy" };
 const ppo: Loss = { name: "ppo", clipLow: 0.8, clipHigh: 1.2, kl: "k3" };
 const qwen2 = roughWeights(1);
 const llama = roughWeights(2, llamaFields);
+const qwen3 = roughWeights(3, familyFields.qwen3);
+const mistral = roughWeights(4, familyFields.mistral);
+const phi3 = roughWeights(5, familyFields.phi3);
+const smollm3 = roughWeights(6, familyFields.smollm3);
 
 afterAll(releaseSessions);
 
@@ -37,6 +41,10 @@ describe.each([
   ["llama", "cross_entropy", llama, { ...crossEntropy, temperature: 0.7 }],
   ["qwen2", "ppo + k3", qwen2, { ...ppo, temperature: 1.3 }],
   ["llama", "ppo + k3", llama, ppo],
+  ["qwen3", "cross_entropy", qwen3, crossEntropy],
+  ["mistral", "cross_entropy", mistral, crossEntropy],
+  ["phi3", "cross_entropy", phi3, crossEntropy],
+  ["smollm3", "cross_entropy", smollm3, crossEntropy],
 ] as const)("%s, %s", (_family, _loss, weights, loss) => {
   test("central differences measure the gradient of every parameter", async () => {
     const datum = await createDatum(weights, 11, 3);
@@ -141,6 +149,10 @@ async function createTree(weights: Weights): Promise<Required<Datum>[]> {
 describe.each([
   ["qwen2", qwen2],
   ["llama", llama],
+  ["qwen3, a window in one layer", qwen3],
+  ["mistral, a window in all layers", mistral],
+  ["phi3", phi3],
+  ["smollm3", smollm3],
 ] as const)("a tree of task, failures, reflections and retries: %s", (_name, weights) => {
   // 9 + (5 + 7) + (4 + 6 + 4 + 8) + 4·(3 + 5) distinct tokens, of which the 8 last ones are no input
   const distinct = 9 + 12 + 22 + 32 - 8;
@@ -187,22 +199,28 @@ describe.each([
   });
 });
 
-test("for any tree of sequences, the gradient and log-probabilities are the plain path's", async () => {
-  const sequence = fc.array(fc.integer({ min: 2, max: 4 }), { minLength: 2, maxLength: 14 });
-  await fc.assert(
-    fc.asyncProperty(fc.array(sequence, { minLength: 1, maxLength: 9 }), async (sequences) => {
-      const data = await Promise.all(sequences.map((ids) => datumOf(qwen2, Int32Array.from(ids))));
-      const plain = await plainPass(qwen2, data, ppo);
-      const packed = await passOf(qwen2, data, ppo);
-      // against the largest parameter's: a short text may leave a tensor almost without gradient
-      const scale = Math.hypot(...plain.gradient);
-      const difference = Math.hypot(...packed.gradient.map((value, i) => value - plain.gradient[i]!));
-      expect(difference).toBeLessThanOrEqual(5e-5 * Math.max(scale, 1e-3));
-      expect(largestLogprobDistance(packed.logprobs, plain.logprobs)).toBeLessThan(5e-5);
-    }),
-    { numRuns: 40 },
-  );
-});
+test.each([
+  ["qwen2", qwen2],
+  ["mistral", { ...mistral, config: { ...mistral.config, window: { size: 3, layers: [0, 1] } } }],
+])(
+  "for any tree of sequences, the gradient and log-probabilities are the plain path's: %s",
+  async (_, weights) => {
+    const sequence = fc.array(fc.integer({ min: 2, max: 4 }), { minLength: 2, maxLength: 14 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(sequence, { minLength: 1, maxLength: 9 }), async (sequences) => {
+        const data = await Promise.all(sequences.map((ids) => datumOf(weights, Int32Array.from(ids))));
+        const plain = await plainPass(weights, data, ppo);
+        const packed = await passOf(weights, data, ppo);
+        // against the largest parameter's: a short text may leave a tensor almost without gradient
+        const scale = Math.hypot(...plain.gradient);
+        const difference = Math.hypot(...packed.gradient.map((value, i) => value - plain.gradient[i]!));
+        expect(difference).toBeLessThanOrEqual(5e-5 * Math.max(scale, 1e-3));
+        expect(largestLogprobDistance(packed.logprobs, plain.logprobs)).toBeLessThan(5e-5);
+      }),
+      { numRuns: 40 },
+    );
+  },
+);
 
 /** Over the positions that the first has. */
 function largestLogprobDistance(a: readonly ArrayLike<number>[], b: readonly ArrayLike<number>[]): number {

@@ -5,7 +5,6 @@
 import type { Feed } from "../../graph/index.ts";
 import type { CacheShape, KeptNumbers, KvNode } from "./kv-store.ts";
 import type { MemoryPool } from "./memory-pool.ts";
-import { MASKED } from "./tree-layout.ts";
 
 /** Capacity grows in steps of this many entries: each growth copies the cache, each spare entry costs attention. */
 const GROWTH = 16;
@@ -199,25 +198,6 @@ export function keepRow(
     start: (row * kvHeads * capacity + skipped) * headSize,
     headStride: capacity * headSize,
   };
-}
-
-/**
- * What `width` new tokens of each row may see: of `shared` entries the row's own many, the row's own entries, and each
- * other up to themselves. // [B, 1, 1, width, shared + capacity + width]
- */
-export function extendMask({ lengths, starts, capacity }: KvCache, width: number, shared = 0): Feed {
-  const columns = shared + capacity + width;
-  const mask = new Float32Array(lengths.length * width * columns);
-  lengths.forEach((length, row) => {
-    for (let t = 0; t < width; t++) {
-      const first = (row * width + t) * columns;
-      const own = first + shared;
-      if (shared > 0) mask.fill(MASKED, first + starts[row]!, own);
-      mask.fill(MASKED, own + length, own + capacity);
-      mask.fill(MASKED, own + capacity + t + 1, first + columns);
-    }
-  });
-  return { data: mask, dims: [lengths.length, 1, 1, width, columns] };
 }
 
 const feedsOf = new WeakMap<KvCache, Record<string, Feed>>();

@@ -21,8 +21,11 @@ import {
   type Value,
 } from "../../graph/index.ts";
 import { decoderHidden, decoderInputs, headsPerToken, headWeight } from "../../model/decoder.ts";
+import { cachedRopeTables } from "../../model/rope-tables.ts";
 import { fuseTensors } from "../../model/tensors.ts";
+import { maskName, maskWindows } from "../../model/window.ts";
 import type { Loss } from "../contract.ts";
+import { causalMask } from "./masks.ts";
 import {
   lossFeeds,
   type PassEngine,
@@ -32,7 +35,6 @@ import {
   runForwardBackward,
 } from "./passes.ts";
 import { forwardGraph, klLoss, policyLoss, trainingGraph } from "./training-graph.ts";
-import { causalMask } from "./tree-layout.ts";
 import { int64, trainedOf, type Weights, weightFeeds } from "./weights.ts";
 
 const sessions = new Map<string, Promise<Session>>();
@@ -174,7 +176,7 @@ export async function plainPass(weights: Weights, data: readonly Datum[], loss: 
       rows: { data: int64(positions), dims: [length] },
       targets: { data: int64(datum.targets), dims: [length] },
       ...plainRotation(config, positions),
-      mask: { data: causalMask(length), dims: [length, length] },
+      ...plainMasks(config, length),
       inverse_temperature: scalar(1 / (loss.temperature ?? 1)),
       weights: numbers(datum.weights),
       sampled_logprobs: numbers(datum.logprobs),
@@ -196,20 +198,40 @@ export async function plainPass(weights: Weights, data: readonly Datum[], loss: 
 /** Queries turn like keys here: the oracle's attention divides by √D itself. */
 function plainRotation(config: Weights["config"], positions: Int32Array): Record<string, Feed> {
   const feeds = rotationFeeds(config, positions, positions.length);
+  const { unturned } = cachedRopeTables(config, positions.length);
   const perToken = headsPerToken(config);
-  const rows = (feeds.positions!.data as BigInt64Array).slice();
-  positions.forEach((position, t) => {
-    rows.fill(BigInt(position), t * perToken, t * perToken + config.heads);
-  });
-  return { ...feeds, positions: { data: rows, dims: feeds.positions!.dims } };
+  const asKeys = (feed: Feed, row: (position: number) => number): Feed => {
+    const rows = (feed.data as BigInt64Array).slice();
+    positions.forEach((position, t) => {
+      rows.fill(BigInt(row(position)), t * perToken, t * perToken + config.heads);
+    });
+    return { ...feed, data: rows };
+  };
+  const { positions: turned, unrotated_positions: unrotated } = feeds;
+  return {
+    ...feeds,
+    positions: asKeys(turned!, (position) => position),
+    ...(unrotated && { unrotated_positions: asKeys(unrotated, () => unturned.key) }),
+  };
+}
+
+function plainMasks(config: Weights["config"], length: number): Record<string, Feed> {
+  const masks = maskWindows(config).map(([name, window]) => [
+    name,
+    { data: causalMask(length, window), dims: [length, length] },
+  ]);
+  return Object.fromEntries(masks);
 }
 
 function plainGraph({ config }: Weights, loss: Loss): Graph {
   const graph = createGraph("float64");
   const inputs = decoderInputs(graph, config);
-  const mask = graph.input("mask", "float64", ["N", "N"]);
+  const masks = new Map(
+    maskWindows(config).map(([name]) => [name, graph.input(name, "float64", ["N", "N"])]),
+  );
   const { heads, kvHeads, headSize } = config;
-  const hidden = decoderHidden(graph, config, inputs, (_, table) => {
+  const hidden = decoderHidden(graph, config, inputs, (layer, table) => {
+    const mask = masks.get(maskName(config, layer))!;
     const apart = reshape(graph, table, [1, "N", heads + 2 * kvHeads, headSize]);
     const [q, k, v] = split(graph, apart, 2, [heads, kvHeads, kvHeads]).map((x) =>
       transpose(graph, x, [0, 2, 1, 3]),

@@ -125,14 +125,26 @@ export function rotationFeeds(
   for (let t = 0; t < positions.length; t++) longest = Math.max(longest, positions[t]!);
   const tables = cachedRopeTables(config, longest + 1);
   const perToken = headsPerToken(config);
-  const rows = new Int32Array(count * perToken).fill(tables.dims[0] - 1);
-  for (let t = 0; t < count; t++) {
-    const [position, first] = [positions[t] ?? 0, t * perToken];
-    rows.fill(tables.positions + position, first, first + config.heads);
-    rows.fill(position, first + config.heads, first + config.heads + config.kvHeads);
-  }
+  /** Table rows of all heads, given those of a token's query and key heads. */
+  const rowsOf = (query: (t: number) => number, key: (t: number) => number): Feed => {
+    const rows = new Int32Array(count * perToken).fill(tables.unturned.key);
+    for (let t = 0; t < count; t++) {
+      const first = t * perToken;
+      rows.fill(query(t), first, first + config.heads);
+      rows.fill(key(t), first + config.heads, first + config.heads + config.kvHeads);
+    }
+    return { data: int64(rows), dims: [rows.length, 1] };
+  };
+  const key = (t: number) => positions[t] ?? 0;
+  const { unturned } = tables;
   return {
-    positions: { data: int64(rows), dims: [rows.length, 1] },
+    positions: rowsOf((t) => tables.positions + key(t), key),
+    ...(config.unrotatedLayers.length > 0 && {
+      unrotated_positions: rowsOf(
+        () => unturned.query,
+        () => unturned.key,
+      ),
+    }),
     rope_cos: { data: tables.cos, dims: tables.dims },
     rope_sin: { data: tables.sin, dims: tables.dims },
   };

@@ -3,9 +3,11 @@
  * of what is new each distinct prefix is computed once.
  */
 import type { Feed, Session } from "../../graph/index.ts";
+import { maskWindows } from "../../model/window.ts";
 import type { Blocks } from "./choice.ts";
-import { assembleCache, cacheFeeds, extendMask, type Heads, type KvCache, keepTokens } from "./kv-cache.ts";
+import { assembleCache, cacheFeeds, type Heads, type KvCache, keepTokens } from "./kv-cache.ts";
 import type { KvNode, KvStore } from "./kv-store.ts";
+import { extendMask } from "./masks.ts";
 import type { MemoryPool } from "./memory-pool.ts";
 import { rotationFeeds } from "./passes.ts";
 import { treeRuns } from "./runs.ts";
@@ -165,7 +167,7 @@ async function extendRows(
     ...indexFeeds(placeRows(rows, width), weights.config, { back: false }),
     ...cacheFeeds(weights.config, cache),
     ...shared?.feeds,
-    "mask.0": extendMask(cache, width, shared?.width),
+    ...extendMasks(sampler, { cache, shared }, width, ".0"),
   });
   sampler.computed.prefillTokens += count;
   return headsOf(weights, result);
@@ -196,7 +198,7 @@ export async function stepRows(
     ...rotationFeeds(weights.config, positions, count),
     ...cacheFeeds(weights.config, cache),
     ...shared?.feeds,
-    mask: extendMask(cache, 1, shared?.width),
+    ...extendMasks(sampler, { cache, shared }, 1, ""),
     inverse_temperature: { data: Float32Array.of(temperature > 0 ? 1 / temperature : 1), dims: [] },
   });
   sampler.computed.decodedTokens += count;
@@ -214,6 +216,20 @@ export async function stepRows(
         masses: rowOf("block_masses", row),
       },
   };
+}
+
+/** The masks of layers with and without a window. */
+function extendMasks(
+  { weights }: Sampler,
+  { cache, shared }: GrowingRows,
+  width: number,
+  level: string,
+): Record<string, Feed> {
+  const masks = maskWindows(weights.config).map(([name, window]) => [
+    `${name}${level}`,
+    extendMask(cache, width, window, shared?.width),
+  ]);
+  return Object.fromEntries(masks);
 }
 
 function headsOf({ config }: Weights, result: Record<string, { data: unknown }>): Heads[] {

@@ -11,8 +11,8 @@ import { forwardOf, releaseSessions } from "./passes.test.kit.ts";
 import type { Sampler } from "./prefill.ts";
 import { runSample } from "./sampler.ts";
 import { extendGraph, prefillGraph, stepGraph } from "./sampling-graph.ts";
-import { tinyWeights } from "./tiny.test.kit.ts";
-import { weightFeeds } from "./weights.ts";
+import { familyFields, roughWeights, tinyWeights } from "./tiny.test.kit.ts";
+import { type Weights, weightFeeds } from "./weights.ts";
 
 const weights = tinyWeights();
 const { vocabSize, contextLength } = weights.config;
@@ -25,22 +25,23 @@ afterAll(async () => {
 });
 
 /** A sampler that remembers nothing yet. */
-function createSampler(storeBytes?: number): Sampler {
-  const session = (key: string, build: () => ReturnType<typeof prefillGraph>) => {
+function createSampler(storeBytes?: number, of: Weights = weights): Sampler {
+  const { config } = of;
+  const session = (name: string, build: () => ReturnType<typeof prefillGraph>) => {
+    const key = `${config.family} ${name}`;
     const known = sessions.get(key) ?? createSession(build(), { threads: 2 });
     sessions.set(key, known);
     return known;
   };
   const memory = createMemoryPool();
   return {
-    weights,
-    feeds: weightFeeds(fuseTensors(weights.parameters), weights.flat),
-    store: createKvStore(weights.config, memory, storeBytes),
+    weights: of,
+    feeds: weightFeeds(fuseTensors(of.parameters), of.flat),
+    store: createKvStore(config, memory, storeBytes),
     memory,
-    prefill: (levels) => session(`prefill ${levels}`, () => prefillGraph(weights.config, levels)),
-    extend: ({ shared }) =>
-      session(`extend, shared ${shared}`, () => extendGraph(weights.config, { shared })),
-    step: ({ shared }) => session(`step, shared ${shared}`, () => stepGraph(weights.config, { shared })),
+    prefill: (levels) => session(`prefill ${levels}`, () => prefillGraph(config, levels)),
+    extend: ({ shared }) => session(`extend, shared ${shared}`, () => extendGraph(config, { shared })),
+    step: ({ shared }) => session(`step, shared ${shared}`, () => stepGraph(config, { shared })),
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
 }
@@ -62,12 +63,13 @@ async function fullLogprobs(
   requests: SampleRequest[],
   samples: { tokens: Int32Array }[],
   temperature: number,
+  of = weights,
 ) {
   const data = requests.map(({ prompt }, i) => {
     const all = [...prompt, ...samples[i]!.tokens];
     return { tokens: Int32Array.from(all.slice(0, -1)), targets: Int32Array.from(all.slice(1)) };
   });
-  const { logprobs } = await forwardOf(weights, data, temperature);
+  const { logprobs } = await forwardOf(of, data, temperature);
   return logprobs.map((row, i) => row.slice(requests[i]!.prompt.length - 1));
 }
 
@@ -276,6 +278,50 @@ describe("what was computed before", () => {
     expect(samples).toEqual(await sample(group([1, 2]), plain));
   });
 });
+
+test.each(Object.entries(familyFields))(
+  "%s: prefill, decoding and what grows on kept or shared beginnings give the trainer's log-probabilities",
+  async (_family, fields) => {
+    const of = roughWeights(7, fields);
+    const sampler = createSampler(undefined, of);
+    const passes = new Set<string>();
+    const watched: Sampler = {
+      ...sampler,
+      step: (options) => {
+        passes.add(`step, shared ${options.shared}`);
+        return sampler.step(options);
+      },
+      extend: (options) => {
+        passes.add(`extend, shared ${options.shared}`);
+        return sampler.extend(options);
+      },
+    };
+    const largestDistance = async (requests: SampleRequest[]) => {
+      const samples = await sample(requests, plain, watched);
+      const expected = await fullLogprobs(requests, samples, 1, of);
+      const distances = samples.map(({ logprobs }, i) =>
+        Math.max(...logprobs.map((logprob, t) => Math.abs(logprob - expected[i]![t]!))),
+      );
+      return { samples, distance: Math.max(...distances) };
+    };
+    const prompt = Array.from({ length: 15 }, (_, i) => 2 + (i % 20));
+    const group = Array.from({ length: 60 }, (_, seed) => ({ prompt, seed }));
+    const retryOf = ({ prompt, seed }: SampleRequest, tokens: Int32Array, i: number) => ({
+      prompt: [...prompt, ...tokens, 7, 8, ...(i % 3 === 0 ? [11] : [])],
+      seed,
+    });
+    for (const requests of [group, raggedRequests(20)]) {
+      const first = await largestDistance(requests);
+      const retries = requests.map((request, i) => retryOf(request, first.samples[i]!.tokens, i));
+      expect([first.distance, (await largestDistance(retries)).distance]).toEqual([
+        expect.toSatisfy((distance: number) => distance < 2e-5),
+        expect.toSatisfy((distance: number) => distance < 2e-5),
+      ]);
+    }
+    const kinds = ["step, shared false", "step, shared true", "extend, shared false", "extend, shared true"];
+    expect([...passes].sort()).toEqual(kinds.sort());
+  },
+);
 
 test("more requests than places: rows enter as others end, and each is what it is alone", async () => {
   const requests = raggedRequests(400);

@@ -28,7 +28,8 @@ import {
   treeAttention,
   treeLayoutInputs,
 } from "../../model/tree-attention.ts";
-import { MASKED } from "./tree-layout.ts";
+import { maskName, maskWindows } from "../../model/window.ts";
+import { MASKED } from "./masks.ts";
 
 /**
  * The tokens of a prefix tree from nothing: inputs decoderInputs and treeLayoutInputs, outputs `new_keys.i` and
@@ -37,10 +38,10 @@ import { MASKED } from "./tree-layout.ts";
 export function prefillGraph(config: ModelConfig, levels: number): Graph {
   const graph = createGraph();
   const inputs = decoderInputs(graph, config);
-  const layout = treeLayoutInputs(graph, { ...config, levels, back: false });
+  const layoutOf = treeLayoutInputs(graph, { ...config, levels, back: false });
   decoderHidden(graph, config, inputs, (layer, heads) => {
     outputHeads(graph, layer, splitHeads(graph, config, heads));
-    return layer < config.layers - 1 ? treeAttention(graph, heads, layout) : undefined;
+    return layer < config.layers - 1 ? treeAttention(graph, heads, layoutOf(layer)) : undefined;
   });
   return graph;
 }
@@ -54,12 +55,12 @@ export function extendGraph(config: ModelConfig, { shared }: { shared: boolean }
   const graph = createGraph();
   const inputs = decoderInputs(graph, config);
   const past = shared ? ["W", "S"] : ["S"];
-  const layout = treeLayoutInputs(graph, { ...config, levels: 1, back: false, past });
+  const layoutOf = treeLayoutInputs(graph, { ...config, levels: 1, back: false, past });
   const groups = shared ? groupInputs(graph, config, ["B", "N0"]) : undefined;
   decoderHidden(graph, config, inputs, (layer, heads) => {
     outputHeads(graph, layer, splitHeads(graph, config, heads));
     if (layer === config.layers - 1) return undefined;
-    return cachedAttention(graph, heads, layout, seenBefore(graph, config, layer, "B", groups));
+    return cachedAttention(graph, heads, layoutOf(layer), seenBefore(graph, config, layer, "B", groups));
   });
   return graph;
 }
@@ -74,19 +75,25 @@ export const BLOCK = 128;
 export const BLOCKED_FROM = 256;
 
 /**
- * One new token over each of N rows' caches: as extendGraph, with `mask` [N, 1, 1, 1, (W +) S + 1] and the `logits`
+ * One new token over each of N rows' caches: as extendGraph, with masks [N, 1, 1, 1, (W +) S + 1] and the `logits`
  * [N, V]. For a large vocabulary also the input `inverse_temperature` and the outputs `block_highest`, `block_masses`
  * [N, blocks] (choice.ts).
  */
 export function stepGraph(config: ModelConfig, { shared }: { shared: boolean }): Graph {
   const graph = createGraph();
   const inputs = decoderInputs(graph, config);
-  const mask = graph.input("mask", graph.float, ["N", 1, 1, 1, shared ? "(W+S+1)" : "(S+1)"]);
+  const masks = new Map(
+    maskWindows(config).map(([name]) => [
+      name,
+      graph.input(name, graph.float, ["N", 1, 1, 1, shared ? "(W+S+1)" : "(S+1)"]),
+    ]),
+  );
   const groups = shared ? groupInputs(graph, config, ["N", 1]) : undefined;
   const hidden = decoderHidden(graph, config, inputs, (layer, heads) => {
     const apart = splitHeads(graph, config, heads);
     outputHeads(graph, layer, apart);
     const seen = seenBefore(graph, config, layer, "N", groups);
+    const mask = masks.get(maskName(config, layer))!;
     return stepAttention(graph, { rows: heads, ...apart }, { ...seen, mask });
   });
   const logits = linear(graph, hidden!, headWeight(config, inputs));

@@ -42,6 +42,37 @@ export const llamaFields = {
   },
 };
 
+/** The same size in families that differ from both; windows shorter than the texts of the tests. */
+export const familyFields = {
+  qwen3: {
+    architectures: ["Qwen3ForCausalLM"],
+    model_type: "qwen3",
+    head_dim: 6,
+    use_sliding_window: true,
+    sliding_window: 7,
+    max_window_layers: 1,
+  },
+  mistral: {
+    architectures: ["MistralForCausalLM"],
+    model_type: "mistral",
+    tie_word_embeddings: false,
+    sliding_window: 5,
+  },
+  phi3: {
+    architectures: ["Phi3ForCausalLM"],
+    model_type: "phi3",
+    original_max_position_embeddings: 48,
+    rope_scaling: { type: "longrope", short_factor: [1, 1.5], long_factor: [2, 4] },
+  },
+  smollm3: {
+    architectures: ["SmolLM3ForCausalLM"],
+    model_type: "smollm3",
+    no_rope_layers: [0, 1],
+    use_sliding_window: true,
+    sliding_window: 6,
+  },
+};
+
 export function tinyWeights(seed = 1, fields: Readonly<Record<string, unknown>> = {}): Weights {
   const config = parseModelConfig({ ...tinyConfig, ...fields }, "tiny");
   return { config, parameters: parameterShapes(config), flat: initParameters(config, seed) };

@@ -62,13 +62,13 @@ export function trainingGraph(
 
 function targetLogprobs(graph: Graph, config: ModelConfig, { levels, chunks }: PassShape, back: boolean) {
   const inputs = decoderInputs(graph, config);
-  const layout = treeLayoutInputs(graph, { ...config, levels, back });
+  const layoutOf = treeLayoutInputs(graph, { ...config, levels, back });
   const head = headInputs(graph, chunks);
   const hidden = decoderHidden(
     graph,
     config,
     inputs,
-    (_, heads) => treeAttention(graph, heads, layout),
+    (layer, heads) => treeAttention(graph, heads, layoutOf(layer)),
     (x) => takeScored(graph, x, head),
   );
   const logprobs = entryLogprobs(graph, hidden!, headWeight(config, inputs), head);

@@ -3,24 +3,15 @@
  * go into and come out of them. Linear layers see the packed tokens, which are not padded.
  */
 import type { Feed } from "../../graph/index.ts";
+import { maskWindows, type Windowed } from "../../model/window.ts";
+import { levelMask, type Places } from "./masks.ts";
 import type { PrefixTree, Segment } from "./prefix-tree.ts";
 import { int64 } from "./weights.ts";
-
-/** Scores of what may not be seen: e^(this − anything) is exactly 0. */
-export const MASKED = -1e30;
 
 /** The packed tokens are rounded up to this with spare ones, so that the runtime's memory pool sees few shapes. */
 const TOKEN_STEP = 16;
 
-interface Level {
-  /** Branches of each segment above, for each level from the first down to this one. */
-  branches: number[];
-  /** Segments with a place: B · branches. */
-  places: number;
-  /** Longest segment. */
-  width: number;
-  /** Length of the segment in each place, 0 where there is none. // [places] */
-  lengths: Int32Array;
+interface Level extends Places {
   /** Token of each slot, −1 where there is none. // [places · width] */
   tokens: Int32Array;
 }
@@ -94,16 +85,18 @@ function slotTokens(levels: readonly Level[], count: number): Pick<TreeSlots, "t
   return { tokens, slots };
 }
 
-/** The inputs of treeLayoutInputs for a model's heads. */
+/** The inputs of treeLayoutInputs for a model. */
 export function layoutFeeds(
   slots: TreeSlots,
-  heads: HeadCounts,
+  model: HeadCounts & Windowed,
   { back }: { back: boolean },
 ): Record<string, Feed> {
-  const feeds = indexFeeds(slots, heads, { back });
-  slots.levels.forEach((_, l) => {
-    feeds[`mask.${l}`] = levelMask(slots.roots, slots.levels, l);
-  });
+  const feeds = indexFeeds(slots, model, { back });
+  for (const [name, window] of maskWindows(model)) {
+    slots.levels.forEach((_, l) => {
+      feeds[`${name}.${l}`] = levelMask(slots.roots, slots.levels, l, window);
+    });
+  }
   return feeds;
 }
 
@@ -218,42 +211,4 @@ function levelStarts(levels: readonly Level[]): number[] {
   const starts = [0];
   for (const { tokens } of levels) starts.push(starts.at(-1)! + tokens.length);
   return starts;
-}
-
-/** What a level's tokens see: all of each ancestor's segment, and their own up to themselves. */
-function levelMask(roots: number, levels: readonly Level[], l: number): Feed {
-  const { branches, places, width } = levels[l]!;
-  if (l === 0) return { data: causalMask(width), dims: [width, width] };
-  const seen = levels.slice(0, l + 1);
-  const total = seen.reduce((sum, level) => sum + level.width, 0);
-  const mask = new Float32Array(places * width * total);
-  for (let place = 0; place < places; place++) {
-    let column = 0;
-    const first = place * width * total;
-    for (const level of seen.slice(0, -1)) {
-      // A place's ancestor is the one whose share of the places it lies in.
-      const length = level.lengths[Math.floor(place / (places / level.places))]!;
-      mask.fill(MASKED, first + column + length, first + column + level.width);
-      column += level.width;
-    }
-    mask.fill(MASKED, first + column + 1, first + total);
-    for (let t = 1; t < width; t++) {
-      const row = first + t * total;
-      mask.copyWithin(row, first, first + column);
-      mask.fill(MASKED, row + column + t + 1, row + total);
-    }
-  }
-  return { data: mask, dims: [roots, 1, ...branches, 1, width, total] };
-}
-
-const masks = new Map<number, Float32Array>();
-
-/** 0 on and below the diagonal, very negative above. // [T, T] */
-export function causalMask(width: number): Float32Array {
-  let mask = masks.get(width);
-  if (!mask) {
-    mask = new Float32Array(width * width).map((_, i) => (i % width > Math.floor(i / width) ? MASKED : 0));
-    masks.set(width, mask);
-  }
-  return mask;
 }

@@ -4,7 +4,7 @@
 import { add, concat, type Graph, linear, scale, split, type Value } from "../../graph/index.ts";
 import type { ModelConfig } from "../config.ts";
 import { parameterShapes } from "../parameters.ts";
-import { fusedName } from "../tensors.ts";
+import { fuseTensors } from "../tensors.ts";
 import { loraNames, loraScale } from "./adapter.ts";
 
 /** A projection's product and its input, to the product with what the adapters add. // [N, out], [N, in] → [N, out] */
@@ -18,8 +18,7 @@ export function adaptersOf(graph: Graph, config: ModelConfig, tensors: ReadonlyM
   const factor = loraScale(lora);
   return (projection, product, x) => {
     const modules = parts.get(projection)!;
-    const adapted = modules.map(({ module }) => {
-      const { a, b } = loraNames(module);
+    const adapted = modules.map(({ a, b }) => {
       const [down, up] = [tensors.get(a), tensors.get(b)];
       return down && up && linear(graph, scale(graph, linear(graph, x, down), factor), up);
     });
@@ -34,14 +33,30 @@ export function adaptersOf(graph: Graph, config: ModelConfig, tensors: ReadonlyM
   };
 }
 
-/** The modules behind each product of the graph, in order, with the rows that they take of it. */
-function partsOf(config: ModelConfig): Map<string, { module: string; rows: number }[]> {
-  const parts = new Map<string, { module: string; rows: number }[]>();
-  for (const { name, shape } of parameterShapes(config)) {
-    if (shape.length !== 2) continue;
-    const module = name.replace(/\.weight$/, "");
-    const projection = fusedName(name).replace(/\.weight$/, "");
-    parts.set(projection, [...(parts.get(projection) ?? []), { module, rows: shape[0]! }]);
+/** Of a product of the graph the rows of one module, and the names of the matrices that add to them. */
+interface Part {
+  rows: number;
+  a: string;
+  b: string;
+}
+
+/**
+ * The parts of each product, in order: q, k and v are three modules with one product, Phi-3's gate_up_proj is one with
+ * two, which share its A.
+ */
+function partsOf(config: ModelConfig): Map<string, Part[]> {
+  const parts = new Map<string, Part[]>();
+  for (const parameter of parameterShapes(config)) {
+    if (parameter.shape.length !== 2) continue;
+    const { a, b } = loraNames(moduleOf(parameter));
+    const products = fuseTensors([parameter]);
+    for (const product of products) {
+      const name = moduleOf(product);
+      const part = { rows: product.shape[0]!, a, b: products.length > 1 ? loraNames(name).b : b };
+      parts.set(name, [...(parts.get(name) ?? []), part]);
+    }
   }
   return parts;
 }
+
+const moduleOf = ({ name }: { name: string }) => name.replace(/\.weight$/, "");
