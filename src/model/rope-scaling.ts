@@ -49,7 +49,7 @@ export interface Rope {
 const DEFAULT_THETA = 10_000;
 
 /** Fields of rope_scaling that each kind reads. */
-const read = {
+const fieldsOf = {
   llama3: ["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"],
   yarn: [
     "factor",
@@ -61,7 +61,7 @@ const read = {
   ],
   longrope: ["short_factor", "long_factor", "factor", "attention_factor", "original_max_position_embeddings"],
 } as const;
-const always = ["rope_type", "type", "rope_theta", "partial_rotary_factor"];
+const commonFields = ["rope_type", "type", "rope_theta", "partial_rotary_factor"];
 
 /** Throws what `wrong` makes. */
 export function parseRope(file: PublishedConfig, headSize: number, family: Family, wrong: Wrong): Rope {
@@ -76,7 +76,7 @@ export function parseRope(file: PublishedConfig, headSize: number, family: Famil
     throw wrong(`${name}.rope_type must be ${types} for ${family.architecture}, got ${show(published)}`);
   }
   if (kind === "default") return { theta, scaling: null };
-  const known: readonly string[] = [...always, ...read[kind]];
+  const known: readonly string[] = [...commonFields, ...fieldsOf[kind]];
   const unread = Object.keys(rope).find((field) => !known.includes(field));
   if (unread) throw wrong(`unknown field ${name}.${unread}: rope_type ${show(kind)} does not read it`);
   const need: Needed = (field) => {

@@ -52,7 +52,15 @@ describe("a model", () => {
     [{ hidden_sise: 16 }, /unknown field hidden_sise\nhint: did you mean hidden_size\?/],
     [
       { rope_scaling: { rope_type: "yarn", factor: 4 } },
-      /rope_scaling\.rope_type must be "default" or "llama3": .*got "yarn"/,
+      /rope_scaling\.original_max_position_embeddings is missing: rope_type "yarn" needs it/,
+    ],
+    [
+      { rope_scaling: { rope_type: "dynamic", factor: 4 } },
+      /rope_scaling\.rope_type must be .*got "dynamic"/,
+    ],
+    [
+      { partial_rotary_factor: 0.75 },
+      /partial_rotary_factor must be 1: other values are not supported, got 0\.75/,
     ],
   ])("whose config.json says %j", async (changes, message) => {
     const err = await bench.refusal(await broken(config(changes)));

@@ -7,7 +7,7 @@ import { MulliganError } from "../../core/errors.ts";
 import type { EngineInfo, Loss, SampleRequest } from "../contract.ts";
 
 const LONGER =
-  "shorten it, or use a model with a longer context (max_position_embeddings; original_max_position_embeddings where rope_scaling is longrope: docs/guide/models.md)";
+  "use a model with a longer context (max_position_embeddings; original_max_position_embeddings where rope_scaling is longrope: docs/guide/models.md)";
 
 const NEEDED: Record<Loss["name"], readonly (keyof Datum)[]> = {
   cross_entropy: ["weights"],
@@ -31,7 +31,7 @@ export function checkDatums(
       throw new MulliganError(
         "context",
         `data[${i}].tokens: must have 1 to ${info.contextLength} tokens, got ${length}`,
-        { hint: LONGER },
+        { hint: `shorten the text, or ${LONGER}` },
       );
     }
     for (const field of fields) {
@@ -72,7 +72,7 @@ export function checkPrompts(
       throw new MulliganError(
         "context",
         `prompt ${i}: must have 1 to ${contextLength - 1} tokens to leave room for a sample, got ${prompt.length}`,
-        { hint: LONGER },
+        { hint: `shorten the prompt, or ${LONGER}` },
       );
     }
     const bad = prompt.find((id) => !(id >= 0 && id < vocabSize));
