@@ -8,11 +8,12 @@ import type { LoraConfig } from "../../model/config.ts";
 import { loadModel, saveModel, withAdapter } from "../../model/folder.ts";
 import { type Adapter, initAdapter, loraScale, mergedWeight } from "../../model/lora/adapter.ts";
 import { parameterView } from "../../model/parameters.ts";
+import { fuseTensors } from "../../model/tensors.ts";
 import type { Engine, Loss, SamplingParams } from "../contract.ts";
 import { createCore } from "./core.ts";
 import { createLocalEngine } from "./local-engine.ts";
 import { datumOf, float64Pass, passOf, releaseSessions } from "./passes.test.kit.ts";
-import { llamaFields, roughWeights, tinyAdam, tinyTexts } from "./tiny.test.kit.ts";
+import { familyFields, llamaFields, roughWeights, tinyAdam, tinyTexts } from "./tiny.test.kit.ts";
 import { trainingGraph } from "./training-graph.ts";
 import type { Weights } from "./weights.ts";
 
@@ -70,6 +71,9 @@ const distance = (a: readonly ArrayLike<number>[], b: readonly ArrayLike<number>
 describe.each([
   ["qwen2, all projections", roughWeights(1), all],
   ["llama, some projections", roughWeights(2, llamaFields), some],
+  ["qwen3, some projections", roughWeights(3, familyFields.qwen3), some],
+  // whose modules are the fused ones of its files
+  ["phi3, all projections", roughWeights(4, familyFields.phi3), all],
 ] as const)("%s", (_name, weights, lora) => {
   test("a fresh adapter changes nothing", async () => {
     const fresh = withAdapter(weights, initAdapter(weights.config, lora, { seed: 1 }));
@@ -118,7 +122,7 @@ describe.each([
       ({ name }) => name,
     );
     expect(names.filter((name) => name.startsWith("d:"))).toEqual(
-      adapted.adapter!.parameters.map(({ name }) => `d:${name}`),
+      fuseTensors(adapted.adapter!.parameters).map(({ name }) => `d:${name}`),
     );
     const engine = core(adapted);
     const losses: number[] = [];
