@@ -8,14 +8,23 @@ export interface Message {
 }
 
 /**
- * A verifier's answer. `feedback` and `cause` are for people and logs only: neither the reward nor the prompts see
+ * A verifier's answer. All but the kind is for people, logs and reports only: neither the reward nor the prompts see
  * more than the kind.
  */
 export type Verdict =
   | { kind: "solved" }
-  | { kind: "failed"; feedback: string }
+  | FailedVerdict
   /** The verifier itself failed (threw, timed out): never trained on. */
   | { kind: "unscored"; cause: string };
+
+export interface FailedVerdict {
+  kind: "failed";
+  feedback: string;
+  /** The sort of mistake, from a short list of the task's: "wrong_value". Reports count failures by it. */
+  errorClass?: string;
+  /** Would the task's more lenient reading have passed it? Only where a task has one. */
+  solvedLeniently?: boolean;
+}
 
 /** What a user's verify function may return; `null` or `undefined` means unscored, a number counts as solved from 1. */
 export type VerifierAnswer = boolean | number | null | undefined | Verdict;

@@ -4,13 +4,14 @@
  */
 import { MulliganError } from "../core/errors.ts";
 import { type Evaluation, type EvaluationDecoding, failuresOf } from "./evaluation.ts";
-import { MEASURES, type Measure, rateOf } from "./measures.ts";
+import { errorClasses, errorShare, MEASURES, type Measure, rateOf } from "./measures.ts";
 import {
   bootstrap,
   bootstrapRatio,
   bootstrapRatioDifference,
   type Interval,
   mcnemarExact,
+  type Ratio,
   ratioOf,
 } from "./statistics.ts";
 
@@ -33,6 +34,8 @@ export interface Comparison {
   measures: Partial<Record<Measure, Contrast>>;
   /** Share of the rescue gain that another problem's reflections keep; absent without controls. */
   shuffledShare?: Interval;
+  /** Share of first tries by sort of mistake, the start's commonest first; empty where the task names none. */
+  errors: { errorClass: string; contrast: Contrast }[];
   /** First tries that training turned from failed to solved, and from solved to failed; McNemar's exact p. */
   firstTryFlips: { won: number; lost: number; p: number };
 }
@@ -55,11 +58,7 @@ export function compareEvaluations(
   for (const measure of Object.keys(MEASURES) as Measure[]) {
     const [before, after] = [MEASURES[measure](start), MEASURES[measure](trained)];
     if (Number.isNaN(rateOf(before)) && Number.isNaN(rateOf(after))) continue;
-    measures[measure] = {
-      start: bootstrapRatio(before, resampling),
-      trained: bootstrapRatio(after, resampling),
-      gain: bootstrapRatioDifference(after, before, resampling),
-    };
+    measures[measure] = contrastOf(before, after, resampling);
   }
   const { task, decoding, seed, counts } = start;
   return {
@@ -74,6 +73,7 @@ export function compareEvaluations(
     },
     measures,
     ...(measures.shuffled && { shuffledShare: shuffledShare(start, trained, resampling) }),
+    errors: errorContrasts(start, trained, resampling),
     firstTryFlips: firstTryFlips(start, trained),
   };
 }
@@ -95,11 +95,30 @@ export function requireSameItems(start: Evaluation, trained: Evaluation): void {
   }
 }
 
-function shuffledShare(
-  start: Evaluation,
-  trained: Evaluation,
-  resampling: { seed: number; resamples: number },
-): Interval {
+interface Resampling {
+  seed: number;
+  resamples: number;
+}
+
+function contrastOf(before: Ratio, after: Ratio, resampling: Resampling): Contrast {
+  return {
+    start: bootstrapRatio(before, resampling),
+    trained: bootstrapRatio(after, resampling),
+    gain: bootstrapRatioDifference(after, before, resampling),
+  };
+}
+
+function errorContrasts(start: Evaluation, trained: Evaluation, resampling: Resampling) {
+  const classes = new Set([...errorClasses(start), ...errorClasses(trained)]);
+  return [...classes]
+    .map((errorClass) => {
+      const [before, after] = [errorShare(start, errorClass), errorShare(trained, errorClass)];
+      return { errorClass, contrast: contrastOf(before, after, resampling) };
+    })
+    .sort((a, b) => b.contrast.start.estimate - a.contrast.start.estimate);
+}
+
+function shuffledShare(start: Evaluation, trained: Evaluation, resampling: Resampling): Interval {
   const [shuffledBefore, shuffledAfter] = [MEASURES.shuffled(start), MEASURES.shuffled(trained)];
   const [before, after] = [MEASURES.rescue(start), MEASURES.rescue(trained)];
   const statistic = (items: Uint32Array) => {

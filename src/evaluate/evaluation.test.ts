@@ -53,6 +53,26 @@ describe("evaluatePolicy", () => {
     expect(JSON.parse(JSON.stringify(evaluation))).toEqual(evaluation);
   });
 
+  test("keeps what the verifier says of a failed first try", async () => {
+    const { policy } = partPolicy(start);
+    const classifying = {
+      ...task,
+      verify: (answer: string) =>
+        answer === "yes" || {
+          kind: "failed" as const,
+          feedback: "no",
+          errorClass: "not_yes",
+          solvedLeniently: false,
+        },
+    };
+    const { problems, failures } = await evaluatePolicy(policy, classifying, task.list, cheap);
+    expect(problems.slice(0, 2)).toEqual([
+      { problemId: "q0", first: "solved", second: "solved" },
+      { problemId: "q1", first: "failed", errorClass: "not_yes", solvedLeniently: false, second: "solved" },
+    ]);
+    expect(failures[0]!.failure.verdict).toMatchObject({ errorClass: "not_yes" });
+  });
+
   test("samples the starting model's failures once, though they are both fixed and its own", async () => {
     const { policy, requests } = partPolicy(start);
     const evaluation = await evaluatePolicy(policy, task, task.list, cheap);

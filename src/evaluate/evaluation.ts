@@ -4,7 +4,7 @@
  */
 import type { Failure, Utterance } from "../core/episode.ts";
 import { hashSeed, hashText } from "../core/rng.ts";
-import type { Problem, Task, Verdict } from "../core/task.ts";
+import type { FailedVerdict, Problem, Task, Verdict } from "../core/task.ts";
 import { type Attempt, attemptProblems } from "../loop/attempt.ts";
 import { failureFromAttempt } from "../loop/collect.ts";
 import { reflectAndRetry } from "../loop/episode.ts";
@@ -23,6 +23,9 @@ export interface EvaluationDecoding {
 export interface ProblemOutcome {
   problemId: string;
   first: Outcome;
+  /** What the verifier says of a first try that failed; absent where it says nothing. */
+  errorClass?: string;
+  solvedLeniently?: boolean;
   /** As in the paper: the first try if solved, else the retry after reflecting on that failure. */
   second: Outcome;
   /** The first try if solved, else an independent second draw. Only with controls. */
@@ -109,9 +112,10 @@ export async function evaluatePolicy(
       failures: failures.length,
       unscored: outcomes.filter((outcome) => outcome === "unscored").length,
     },
-    problems: attempts.map(({ problemId, verdict: { kind } }) => ({
+    problems: attempts.map(({ problemId, verdict, verdict: { kind } }) => ({
       problemId,
       first: kind,
+      ...(verdict.kind === "failed" && detailsOf(verdict)),
       second: kind === "failed" ? retries.get(problemId)! : kind,
       ...(options.controls && { passAt2: kind === "failed" ? redraws.get(problemId)! : kind }),
     })),
@@ -132,6 +136,13 @@ export function failuresOf({ failures }: Evaluation): Failure[] {
 /** The seed behind every draw: a child of its own, so that training with the same seed draws other numbers. */
 export function drawSeed(seed: number): number {
   return hashSeed(seed, hashText("evaluation"));
+}
+
+function detailsOf({ errorClass, solvedLeniently }: FailedVerdict) {
+  return {
+    ...(errorClass !== undefined && { errorClass }),
+    ...(solvedLeniently !== undefined && { solvedLeniently }),
+  };
 }
 
 function attemptOnce(

@@ -4,11 +4,12 @@
  */
 import type { MetricName } from "../learn/metric-names.ts";
 import type { Outcome } from "./controls.ts";
-import type { Evaluation } from "./evaluation.ts";
+import type { Evaluation, ProblemOutcome } from "./evaluation.ts";
 import { type Ratio, ratioOf } from "./statistics.ts";
 
 export const MEASURES = {
   first_try: ({ problems }) => solvedOf(problems, ({ first }) => first),
+  first_try_lenient: ({ problems }) => solvedOf(problems, lenientOutcomes(problems)),
   second_try: ({ problems }) => solvedOf(problems, ({ second }) => second),
   pass_at_2: ({ problems }) => solvedOf(problems, ({ passAt2 }) => passAt2),
   rescue: ({ failures }) => solvedOf(failures, ({ verdict }) => verdict.kind),
@@ -26,6 +27,24 @@ export const MEASURES = {
 } as const satisfies Record<string, (evaluation: Evaluation) => Ratio>;
 
 export type Measure = keyof typeof MEASURES;
+
+/** The sorts of mistake that first tries made, in the order in which they occur; none where the task names none. */
+export function errorClasses({ problems }: Evaluation): string[] {
+  return [...new Set(problems.flatMap(({ errorClass }) => errorClass ?? []))];
+}
+
+/** Share of the scored first tries that made this sort of mistake. */
+export function errorShare({ problems }: Evaluation, errorClass: string): Ratio {
+  return meanOf(problems, (problem) =>
+    problem.first === "unscored" ? undefined : problem.errorClass === errorClass,
+  );
+}
+
+/** First tries as the task's lenient reading sees them; undefined throughout where the task has no such reading. */
+function lenientOutcomes(problems: Evaluation["problems"]): (problem: ProblemOutcome) => Outcome | undefined {
+  if (!problems.some(({ solvedLeniently }) => solvedLeniently !== undefined)) return () => undefined;
+  return ({ first, solvedLeniently }) => (solvedLeniently ? "solved" : first);
+}
 
 /** The evaluation as metrics, `eval/first_try` and so on; what was not sampled is absent. */
 export function summarize(evaluation: Evaluation): Record<string, number> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compareEvaluations } from "./comparison.ts";
 import { evaluationFrom } from "./fakes.test.kit.ts";
-import { renderReport } from "./report.ts";
+import { renderEvaluation, renderReport } from "./report.ts";
 
 const start = evaluationFrom("sf", "sf", [{ rescue: "f", leaks: false, controls: "ffff" }]);
 const trained = evaluationFrom("ss", "ss", [{ rescue: "s", leaks: false, controls: "fsff" }]);
@@ -49,6 +49,39 @@ Task words; attempt / reflection / retry sampled at temperature 1, at most 8 / 6
     expect(markdown).toContain("**The paper's four columns: 2 problems**\n\n|  | start | trained |");
     expect(markdown).toContain("own failure. At the first try training won 1 problem");
     expect(markdown).toContain("| own reflection (rescue) | 0.0 % | 100.0 % | +100.0 | [+100.0, +100.0] |");
+  });
+
+  test("counts first tries by what was wrong, and reads them leniently, where the task says so", () => {
+    const wrong = (errorClass: string, solvedLeniently: boolean) => ({ errorClass, solvedLeniently });
+    const mistaken = (evaluation: typeof start, ...details: object[]) => ({
+      ...evaluation,
+      problems: evaluation.problems.map((problem, i) => ({ ...problem, ...details[i] })),
+    });
+    // of four first tries: before, two wrong values (one right leniently) and one without a call; after, one of each
+    const before = mistaken(
+      evaluationFrom("sfff", "sfff", [{ rescue: "f" }]),
+      {},
+      wrong("no_call", false),
+      wrong("wrong_value", true),
+      wrong("wrong_value", false),
+    );
+    const after = mistaken(
+      evaluationFrom("ssff", "ssff", [{ rescue: "f" }]),
+      {},
+      {},
+      wrong("no_call", false),
+      wrong("wrong_value", false),
+    );
+    const report = renderReport(compareEvaluations(before, after, { seed: 3, bootstrap: 200 }));
+    const rows = report.split("\n").map((line) => line.split(/ {2,}/).slice(0, 4).join(" | "));
+    expect(rows).toContain("first try | 25.0 % | 50.0 % | +25.0");
+    expect(rows).toContain("first try, read leniently | 50.0 % | 50.0 % | 0.0");
+    const table = rows.slice(rows.indexOf("First tries by what was wrong"));
+    expect(table.slice(4, 6)).toEqual([
+      "wrong value | 50.0 % | 25.0 % | -25.0",
+      "no call | 25.0 % | 25.0 % | 0.0",
+    ]);
+    expect(renderEvaluation(before, { seed: 3, bootstrap: 200 })).toMatch(/first try: wrong value +50\.0 %/);
   });
 
   test("names decoding that differs by part, and unscored answers", () => {

@@ -2,12 +2,13 @@
 import type { Decoding } from "../loop/policy.ts";
 import type { Comparison } from "./comparison.ts";
 import type { Evaluation } from "./evaluation.ts";
-import { MEASURES, type Measure } from "./measures.ts";
-import { bootstrapRatio } from "./statistics.ts";
+import { errorClasses, errorShare, MEASURES, type Measure } from "./measures.ts";
+import { bootstrapRatio, type Ratio } from "./statistics.ts";
 import { formatPercent, renderMarkdown, renderText, type TableRow } from "./table.ts";
 
 const PROBLEM_ROWS = [
   ["first_try", "first try"],
+  ["first_try_lenient", "first try, read leniently"],
   ["second_try", "second try, after reflecting"],
   ["pass_at_2", "two independent tries"],
 ] as const satisfies [Measure, string][];
@@ -48,6 +49,7 @@ export function renderReport(comparison: Comparison, format: "text" | "markdown"
       "Both models retry the same failed attempts; where what a reflection says matters, the first row gains more than the controls below it.",
       shuffled(comparison),
     ),
+    ...errorBlocks(comparison, { title, render }),
     sentences(...caption(comparison)),
   ];
   return blocks.join("\n\n");
@@ -59,16 +61,36 @@ export function renderEvaluation(
   { seed, bootstrap }: { seed: number; bootstrap: number },
 ): string {
   const { problems, failures } = evaluation.counts;
-  const lines = [...PROBLEM_ROWS, ...FAILURE_ROWS].flatMap(([measure, name]) => {
-    const { estimate, low, high } = bootstrapRatio(MEASURES[measure](evaluation), {
-      seed,
-      resamples: bootstrap,
-    });
+  const line = (name: string, ratio: Ratio, format = formatPercent) => {
+    const { estimate, low, high } = bootstrapRatio(ratio, { seed, resamples: bootstrap });
     if (Number.isNaN(estimate)) return [];
-    const format = measure === "reflection_length" ? (value: number) => value.toFixed(1) : formatPercent;
     return [`${name.padEnd(30)}${format(estimate).padStart(8)}  [${format(low)}, ${format(high)}]`];
+  };
+  const lines = [...PROBLEM_ROWS, ...FAILURE_ROWS].flatMap(([measure, name]) => {
+    const format = measure === "reflection_length" ? (value: number) => value.toFixed(1) : formatPercent;
+    return line(name, MEASURES[measure](evaluation), format);
   });
-  return [`${counted(problems, "problem")}, ${counted(failures, "failure")}`, ...lines].join("\n");
+  const errors = errorClasses(evaluation).flatMap((errorClass) =>
+    line(`first try: ${nameOf(errorClass)}`, errorShare(evaluation, errorClass)),
+  );
+  return [`${counted(problems, "problem")}, ${counted(failures, "failure")}`, ...lines, ...errors].join("\n");
+}
+
+/** Nothing where the task names no sorts of mistake. */
+function errorBlocks(
+  { errors }: Comparison,
+  { title, render }: { title(text: string): string; render(rows: TableRow[]): string },
+): string[] {
+  if (errors.length === 0) return [];
+  const rows = errors.map(({ errorClass, contrast: { start, trained, gain } }) => {
+    return { name: nameOf(errorClass), start: start.estimate, trained: trained.estimate, gain };
+  });
+  return [title("First tries by what was wrong"), render(rows)];
+}
+
+/** "wrong value" for wrong_value, without what could steer a terminal. */
+function nameOf(errorClass: string): string {
+  return errorClass.replaceAll("_", " ").replaceAll(/\p{Cc}/gu, "\uFFFD");
 }
 
 function rowsFrom({ measures }: Comparison, rows: readonly (readonly [Measure, string])[]): TableRow[] {

@@ -42,6 +42,8 @@ export const METRICS = {
   "time/train": "Seconds of the step spent in forward, backward and optimiser.",
   "time/other": "Seconds of the step spent in none of these: building batches, writing files.",
   "eval/first_try": "Share of evaluated problems solved at the first attempt.",
+  "eval/first_try_lenient":
+    "Share solved at the first attempt by the task's lenient reading; only where a task has one.",
   "eval/second_try": "Share solved at first or, where that failed, by the retry after reflecting on it.",
   "eval/pass_at_2": "Share solved at first or, where that failed, by an independent second attempt.",
   "eval/rescue":

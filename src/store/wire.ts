@@ -10,7 +10,12 @@ const token = z.int().min(0);
 
 export const Verdict = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("solved") }),
-  z.strictObject({ kind: z.literal("failed"), feedback: z.string() }),
+  z.strictObject({
+    kind: z.literal("failed"),
+    feedback: z.string(),
+    errorClass: z.string().optional(),
+    solvedLeniently: z.boolean().optional(),
+  }),
   z.strictObject({ kind: z.literal("unscored"), cause: z.string() }),
 ]) satisfies z.ZodType<CoreVerdict>;
 

@@ -20,6 +20,14 @@ describe("adapts what a verifier may return", () => {
     ],
     [{ kind: "failed" }, { kind: "failed", feedback: "" }],
     [
+      { kind: "failed", feedback: "2, not 3", errorClass: "wrong_value", solvedLeniently: false },
+      { kind: "failed", feedback: "2, not 3", errorClass: "wrong_value", solvedLeniently: false },
+    ],
+    [
+      { kind: "failed", errorClass: 3, solvedLeniently: "yes" },
+      { kind: "failed", feedback: "" },
+    ],
+    [
       { kind: "unscored", cause: "no network" },
       { kind: "unscored", cause: "no network" },
     ],

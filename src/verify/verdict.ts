@@ -7,6 +7,9 @@ import type { Verdict, VerifierAnswer } from "../core/task.ts";
 /** Longest answer, in UTF-16 units, that a verifier is shown: no honest answer is longer, and a regex may be slow. */
 export const MAX_ANSWER_LENGTH = 65_536;
 
+/** A class is a name, not a message: reports have a row for each. */
+const MAX_CLASS_LENGTH = 64;
+
 export interface VerifyOptions {
   /** How long an asynchronous verifier may take. One that blocks the thread cannot be stopped. */
   timeoutMs?: number;
@@ -38,11 +41,22 @@ function verdictFrom(answer: unknown): Verdict {
   }
   if (typeof answer === "object" && "kind" in answer) {
     if (answer.kind === "solved") return { kind: "solved" };
-    if (answer.kind === "failed") return { kind: "failed", feedback: textOf(answer, "feedback") };
+    if (answer.kind === "failed") return failedFrom(answer);
     if (answer.kind === "unscored") return { kind: "unscored", cause: textOf(answer, "cause") };
   }
   const expected = "expected true, false, a finite number, null or a verdict";
   return { kind: "unscored", cause: `the verifier returned ${describe(answer)}: ${expected}` };
+}
+
+function failedFrom(answer: object): Verdict {
+  const errorClass = textOf(answer, "errorClass").slice(0, MAX_CLASS_LENGTH);
+  const solvedLeniently: unknown = Reflect.get(answer, "solvedLeniently");
+  return {
+    kind: "failed",
+    feedback: textOf(answer, "feedback"),
+    ...(errorClass !== "" && { errorClass }),
+    ...(typeof solvedLeniently === "boolean" && { solvedLeniently }),
+  };
 }
 
 function textOf(answer: object, key: string): string {
