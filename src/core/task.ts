@@ -7,6 +7,12 @@ export interface Message {
   content: string;
 }
 
+/** A function that the model may call, as chat templates and most APIs take it; `parameters` is a JSON schema. */
+export interface ToolDefinition {
+  type: "function";
+  function: { name: string; description?: string; parameters?: Readonly<Record<string, unknown>> };
+}
+
 /**
  * A verifier's answer. All but the kind is for people, logs and reports only: neither the reward nor the prompts see
  * more than the kind.
@@ -44,6 +50,8 @@ export interface Task<Row = unknown> {
   problems(split: Split): Promise<readonly Problem<Row>[]>;
   /** The conversation that opens an attempt. */
   prompt(row: Row): readonly Message[];
+  /** Functions that the chat template offers to the model; absent or none = no tools. */
+  tools?(row: Row): readonly ToolDefinition[];
   /** The user turn that follows a failed attempt and asks for a reflection. */
   reflectionPrompt(row: Row): string;
   /** The user turn that follows the reflection and puts the task again. */

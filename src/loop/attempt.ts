@@ -34,7 +34,7 @@ export async function attemptProblems(
   { tries, decoding, seed, step, signal }: AttemptOptions,
 ): Promise<Attempt[]> {
   const turns = problems.flatMap(({ id, row }) => {
-    const conversation = policy.chat.start(task.prompt(row));
+    const conversation = policy.chat.start(task.prompt(row), task.tools?.(row));
     return Array.from({ length: tries }, (_, generation) => ({
       problemId: id,
       generation,

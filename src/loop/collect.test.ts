@@ -61,3 +61,22 @@ describe("collectFailures", () => {
     });
   });
 });
+
+test("an attempt is offered its row's tools", async () => {
+  const { policy } = scriptedPolicy(() => "yes");
+  const tools = [{ type: "function" as const, function: { name: "f" } }];
+  const offered: unknown[] = [];
+  const start: typeof policy.chat.start = (messages, given) => {
+    offered.push(given);
+    return policy.chat.start(messages);
+  };
+  const task = {
+    ...wordTask(2),
+    tools: (row: unknown) => ((row as { question: string }).question === "q0" ? tools : []),
+  };
+  await collectFailures({ ...policy, chat: { ...policy.chat, start } }, task, task.list, {
+    ...options,
+    tries: 1,
+  });
+  expect(offered).toEqual([tools, []]);
+});

@@ -56,6 +56,13 @@ test("every turn can be worded anew, as text or by row", () => {
   expect(task.leaks?.("it is 3", row)).toBe(true);
 });
 
+test("tools go to the chat template as they are", () => {
+  const tools = [{ type: "function", function: { name: "f", parameters: { type: "object" } } }];
+  expect(define({ tools: () => tools }).tools?.(row)).toBe(tools);
+  expect(define({ tools: () => [] }).tools?.(row)).toEqual([]);
+  expect(defineTask(minimal).tools).toBeUndefined();
+});
+
 test("a verifier may use this", () => {
   const definition: TaskDefinition<Row> = {
     ...minimal,
@@ -152,6 +159,7 @@ describe("a broken definition is refused:", () => {
     [{ rows: undefined }, "rows must be a list, a path, a function, or"],
     [{ rows: { train: [] } }, "rows must be a list"],
     [{ reflectionPrompt: 3 }, "reflectionPrompt must be text or a function of a row, got number"],
+    [{ tools: [] }, "tools must be a function of a row, got object"],
     [{ name: 3 }, "name must be text, got number"],
     [{ reflectPrompt: "why?" }, 'unknown field "reflectPrompt"'],
   ])("%j", (changes, message) => {
@@ -172,6 +180,20 @@ describe("a broken definition is refused:", () => {
     [[{ role: "assistant", content: "a" }], "must return text or messages"],
   ])("a prompt that returns %j", (prompt, message) => {
     expect(() => define({ prompt: () => prompt }).prompt(row)).toThrow(message);
+  });
+
+  test.each([
+    [undefined, "got undefined"],
+    [
+      [{ name: "f", parameters: {} }],
+      'tools must return tool definitions, got [{"name":"f","parameters":{}}]',
+    ],
+    [[{ type: "function", function: { name: " " } }], "tools must return"],
+    [[{ type: "function", function: { name: "f", description: 3 } }], "tools must return"],
+    [[{ type: "function", function: { name: "f", parameters: [] } }], "tools must return"],
+    [[null], "got [null]"],
+  ])("tools that are %j", (tools, message) => {
+    expect(() => define({ tools: () => tools }).tools?.(row)).toThrow(message);
   });
 
   test("a turn that is no text", () => {

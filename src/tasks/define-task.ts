@@ -4,7 +4,7 @@
  */
 import { MulliganError, nearestName } from "../core/errors.ts";
 import { readJsonl } from "../core/jsonl.ts";
-import type { Message, Problem, Split, Task, VerifierAnswer } from "../core/task.ts";
+import type { Message, Problem, Split, Task, ToolDefinition, VerifierAnswer } from "../core/task.ts";
 import { SPLITS, splitByHash } from "./split.ts";
 
 /** Rows themselves, the path of a JSON Lines file, or a function that returns rows. */
@@ -19,6 +19,8 @@ export interface TaskDefinition<Row> {
   prompt(row: Row): string | readonly Message[];
   /** Is this answer right? A boolean, a number (solved from 1), or a Verdict; may be asynchronous. */
   verify(answer: string, row: Row): VerifierAnswer | Promise<VerifierAnswer>;
+  /** Functions that the model's chat template shows to it, as `{ type: "function", function: { name, ... } }`. */
+  tools?(row: Row): readonly ToolDefinition[];
   /** Default: `PAPER_REFLECTION`. */
   reflectionPrompt?: string | ((row: Row) => string);
   /** Default: the last user message of the prompt again. */
@@ -43,6 +45,7 @@ const KEYS = [
   "rows",
   "prompt",
   "verify",
+  "tools",
   "reflectionPrompt",
   "retryPrompt",
   "plainRetryPrompt",
@@ -55,7 +58,7 @@ const KEYS = [
  */
 export function defineTask<Row>(definition: TaskDefinition<Row>): Task<Row> {
   checkDefinition(definition);
-  const { name = "task", verify, leaks } = definition;
+  const { name = "task", verify, tools, leaks } = definition;
   const prompt = (row: Row) => messagesFrom(name, definition.prompt(row));
   const turn = (
     key: "reflectionPrompt" | "retryPrompt" | "plainRetryPrompt",
@@ -76,6 +79,7 @@ export function defineTask<Row>(definition: TaskDefinition<Row>): Task<Row> {
     plainRetryPrompt: turn("plainRetryPrompt", (row) => paperRetry(question(row))),
     verify: (answer, row) => verify.call(definition, answer, row),
   };
+  if (tools) task.tools = (row) => toolsFrom(name, tools.call(definition, row));
   if (leaks) task.leaks = (reflection, row) => leaks.call(definition, reflection, row);
   return task;
 }
@@ -104,6 +108,7 @@ function checkDefinition(definition: unknown): void {
   rule("name", "text", optional(isText));
   rule("prompt", "a function of a row", isFunction);
   rule("verify", "a function of an answer and a row", isFunction);
+  rule("tools", "a function of a row", optional(isFunction));
   rule("rows", "a list, a path, a function, or { train, validation, test } of those", isRowsField);
   for (const key of ["reflectionPrompt", "retryPrompt", "plainRetryPrompt"]) {
     rule(
@@ -137,6 +142,24 @@ function messagesFrom(name: string, prompt: unknown): readonly Message[] {
   if (Array.isArray(prompt) && prompt.every(isMessage) && prompt.at(-1)?.role === "user") return prompt;
   throw new MulliganError("task", `task ${name}: prompt must return text or messages, got ${shown(prompt)}`, {
     hint: 'a message is { role: "system" | "user" | "assistant", content: text }, and the last one is the user\'s',
+  });
+}
+
+function toolsFrom(name: string, tools: unknown): readonly ToolDefinition[] {
+  const isObject = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
+  const isTool = (value: unknown): value is ToolDefinition => {
+    const tool = (value ?? {}) as Partial<ToolDefinition>;
+    const {
+      name,
+      description = "",
+      parameters = {},
+    } = tool.function ?? ({} as Partial<ToolDefinition["function"]>);
+    const isNamed = typeof name === "string" && name.trim() !== "";
+    return tool.type === "function" && isNamed && typeof description === "string" && isObject(parameters);
+  };
+  if (Array.isArray(tools) && tools.every(isTool)) return tools;
+  throw new MulliganError("task", `task ${name}: tools must return tool definitions, got ${shown(tools)}`, {
+    hint: 'a tool is { type: "function", function: { name, description, parameters } }, parameters a JSON schema',
   });
 }
 

@@ -1,5 +1,5 @@
 /** The public surface of tasks: one's own by `defineTask`, the built-in ones, and what they are made of. */
-export type { Message, Problem, Split, Task, Verdict, VerifierAnswer } from "../core/task.ts";
+export type { Message, Problem, Split, Task, ToolDefinition, Verdict, VerifierAnswer } from "../core/task.ts";
 export { type EnumerateOptions, isSolvable, type Operators, solutions } from "./countdown/enumerate.ts";
 export {
   type CountdownRow,

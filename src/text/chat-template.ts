@@ -1,33 +1,34 @@
 /**
- * Renders a model's chat template into pieces: text of the template, which may hold control tokens, and message bodies,
- * which may not. Whatever the template does to a body beyond trimming it is an error, never a silent change.
+ * Renders a model's chat template into pieces: text of the template, which may hold control tokens, and text given to it
+ * (message bodies, strings of tool definitions), which may not. What the template changes is an error, never silent.
  */
 import { Template } from "@huggingface/jinja";
 import { MulliganError } from "../core/errors.ts";
-import type { Message } from "../core/task.ts";
-import { type Piece, wellFormed } from "./tokenizer.ts";
-
-/** A piece of a rendered chat; a body knows its message, template text has `message` undefined. */
-export interface ChatPiece extends Piece {
-  message: number | undefined;
-}
+import type { Message, ToolDefinition } from "../core/task.ts";
+import { alignBodies, type Body, type ChatPiece, isBlank, markOf } from "./alignment.ts";
+import { wellFormed } from "./tokenizer.ts";
+import { mapToolText } from "./tool-text.ts";
 
 export interface ChatTemplate {
   /** Joined, the pieces are the rendered chat. Throws `MulliganError("tokenizer")`. */
-  render(messages: readonly Message[], addGenerationPrompt: boolean): ChatPiece[];
+  render(
+    messages: readonly Message[],
+    addGenerationPrompt: boolean,
+    tools?: readonly ToolDefinition[],
+  ): ChatPiece[];
 }
 
 /** `variables` are bos_token, eos_token and the like. */
 export function createChatTemplate(source: string, variables: Record<string, string>): ChatTemplate {
   const template = parse(source);
 
-  const renderText = (messages: readonly Message[], addGenerationPrompt: boolean): string => {
+  const renderText = ({ messages, tools }: Given, addGenerationPrompt: boolean): string => {
     try {
       return template.render({
         ...variables,
         messages,
         add_generation_prompt: addGenerationPrompt,
-        tools: null,
+        tools: tools.length > 0 ? tools : null,
         documents: null,
         mulligan_date: formatFixedDate,
       });
@@ -42,55 +43,56 @@ export function createChatTemplate(source: string, variables: Record<string, str
   };
 
   return {
-    render(messages, addGenerationPrompt) {
-      const clean = messages.map(({ role, content }) => ({ role, content: wellFormed(content) }));
-      // A blank body stays: templates ask whether a message is empty, and there is nothing in it to guard.
-      const hidden = clean.map(({ role, content }, index) => ({
-        role,
-        content: isBlank(content) ? content : sentinel(index),
-      }));
+    render(messages, addGenerationPrompt, tools = []) {
+      const given: Given = {
+        messages: messages.map(({ role, content }) => ({ role, content: wellFormed(content) })),
+        tools: mapToolText(tools, wellFormed),
+      };
+      const { marked, bodies } = markBodies(given);
       return alignBodies(
-        renderText(hidden, addGenerationPrompt),
-        renderText(clean, addGenerationPrompt),
-        clean,
+        renderText(marked, addGenerationPrompt),
+        renderText(given, addGenerationPrompt),
+        bodies,
       );
     },
   };
 }
 
-const isBlank = (text: string) => text.trim() === "";
-const sentinel = (index: number) => `\uE000${index}\uE001`;
-
-/** Puts the bodies back between the frame's template text, checking that this is what the template itself renders. */
-function alignBodies(frame: string, rendered: string, messages: readonly Message[]): ChatPiece[] {
-  const parts = frame.split(/\uE000(\d+)\uE001/); // template text at even places, message numbers at odd ones
-  const pieces: ChatPiece[] = [{ text: parts[0]!, trusted: true, message: undefined }];
-  let position = parts[0]!.length;
-  for (let i = 1; i < parts.length; i += 2) {
-    const message = Number(parts[i]);
-    const after = parts[i + 1]!;
-    const { role, content } = messages[message]!;
-    const body = [content, content.trim(), content.trimEnd(), content.trimStart()].find((form) =>
-      rendered.startsWith(form + after, position),
-    );
-    if (body === undefined) throw changedText(`message ${message} (${role}) or what follows it`);
-    pieces.push({ text: body, trusted: false, message }, { text: after, trusted: true, message: undefined });
-    position += body.length + after.length;
-  }
-  const missing = messages.findIndex(
-    ({ content }, index) => !isBlank(content) && !pieces.some(({ message }) => message === index),
-  );
-  if (missing >= 0) {
-    throw changedText(`message ${missing} (${messages[missing]!.role}), which it leaves out`);
-  }
-  if (pieces.map(({ text }) => text).join("") !== rendered) throw changedText("a message");
-  return pieces;
+interface Given {
+  messages: readonly Message[];
+  tools: readonly ToolDefinition[];
 }
 
-function changedText(what: string): MulliganError {
-  return new MulliganError("tokenizer", `chat template: must not change message text, changes ${what}`, {
-    hint: "tokens and text would no longer agree; write the message differently, or use a simpler chat_template.jinja",
-  });
+/** The same with a mark in place of each text, and the texts. */
+function markBodies({ messages, tools }: Given): { marked: Given; bodies: Body[] } {
+  const bodies = messages.map(
+    ({ role, content }, message): Body => ({
+      text: content,
+      label: `message ${message} (${role})`,
+      message,
+      required: true,
+    }),
+  );
+  const names = new Set(tools.map((tool) => tool.function.name));
+  const indexOf = new Map<string, number>(); // one mark for one text: templates look names up in lists
+  const mark = (text: string) => {
+    if (isBlank(text)) return text;
+    if (!indexOf.has(text)) {
+      indexOf.set(text, bodies.length);
+      bodies.push({ text, label: `"${text}"`, message: undefined, required: names.has(text) });
+    }
+    return markOf(indexOf.get(text)!);
+  };
+  return {
+    marked: {
+      messages: messages.map(({ role, content }, index) => ({
+        role,
+        content: isBlank(content) ? content : markOf(index),
+      })),
+      tools: mapToolText(tools, mark),
+    },
+    bodies,
+  };
 }
 
 function parse(source: string): Template {

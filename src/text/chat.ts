@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { Conversation } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
-import type { Message } from "../core/task.ts";
+import type { Message, ToolDefinition } from "../core/task.ts";
 import { type ChatTemplate, createChatTemplate } from "./chat-template.ts";
 import { createConversation, extendConversation } from "./conversation.ts";
 import { createTokenizer, type Piece, type TextTokenizer } from "./tokenizer.ts";
@@ -15,8 +15,11 @@ export interface Chat {
   readonly tokenizer: TextTokenizer;
   /** Tokens that end an assistant turn: the template's own first, then those that the folder's configs name. */
   readonly stopTokens: readonly number[];
-  /** The prompt, up to where the assistant is to speak. Throws `MulliganError("tokenizer")`. */
-  start(messages: readonly Message[]): Conversation;
+  /**
+   * The prompt, up to where the assistant is to speak. Throws `MulliganError("tokenizer")`, also when the template has no
+   * place for tools.
+   */
+  start(messages: readonly Message[], tools?: readonly ToolDefinition[]): Conversation;
   /** Appends tokens exactly as they were sampled, the end token included where it was sampled. */
   appendSampled(
     conversation: Conversation,
@@ -50,7 +53,8 @@ function createChat(tokenizer: TextTokenizer, template: ChatTemplate, files: Tok
   return {
     tokenizer,
     stopTokens: collectStopTokens(tokenizer, endOfTurn, files),
-    start: (messages) => createConversation(tokenizer.encodePieces(template.render(messages, true))),
+    start: (messages, tools) =>
+      createConversation(tokenizer.encodePieces(template.render(messages, true, tools))),
     appendSampled: extendConversation,
     appendTurn(conversation, part, content) {
       const delta = tokenizer.encodePieces(renderTurn(template, content));

@@ -93,7 +93,7 @@ function lengthsOf(
 ): { prompt: number; retry: number } {
   try {
     task.plainRetryPrompt(row);
-    const prompt = chat.start(task.prompt(row));
+    const prompt = chat.start(task.prompt(row), task.tools?.(row));
     const attempted = chat.appendSampled(prompt, "attempt", []);
     const asked = chat.appendTurn(attempted, "reflection-prompt", task.reflectionPrompt(row));
     const reflected = chat.appendSampled(asked, "reflection", []);

@@ -41,6 +41,7 @@ export function createStopwatch(engine: Engine, task: Task): Stopwatch {
       name: task.name,
       problems: (split) => task.problems(split),
       prompt: (row) => task.prompt(row),
+      ...(task.tools && { tools: (row) => task.tools!(row) }),
       reflectionPrompt: (row) => task.reflectionPrompt(row),
       retryPrompt: (row) => task.retryPrompt(row),
       plainRetryPrompt: (row) => task.plainRetryPrompt(row),
