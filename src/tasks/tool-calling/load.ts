@@ -1,0 +1,133 @@
+/**
+ * Reads rows of function calling from a user's file: xlam-function-calling-60k, BFCL, or OpenAI's messages and tools. Every
+ * row is checked before a run begins, and a mistake is named with its file and row.
+ */
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { MulliganError } from "../../core/errors.ts";
+import {
+  isObject,
+  type Literal,
+  type LiteralObject,
+  parseLiteral,
+  readLiteral,
+} from "../../verify/literal.ts";
+import { rowFromBfcl, rowFromOpenAi, rowFromXlam } from "./formats.ts";
+import { plainFrom, RowError } from "./read.ts";
+import { expectedCalls, type ToolCallingRow } from "./row.ts";
+
+export const ROW_FORMATS = ["xlam", "bfcl", "openai"] as const;
+export type RowFormat = (typeof ROW_FORMATS)[number];
+
+export interface LoadRows {
+  /** Default: told from the columns of the first row. */
+  format?: RowFormat;
+  /** BFCL's accepted answers; default: the file of the same name in `possible_answer/` beside the rows. */
+  answers?: string;
+}
+
+/** The rows of a `.json` list or of JSON Lines, in order. Throws `MulliganError("data")`. */
+export async function loadToolCallingRows(
+  path: string,
+  { format, answers }: LoadRows = {},
+): Promise<ToolCallingRow[]> {
+  const objects = await readObjects(path);
+  if (objects.length === 0) throw new MulliganError("data", `${path}: holds no rows`);
+  const used = format ?? formatOf(objects[0]!);
+  if (used === undefined) {
+    throw new MulliganError(
+      "data",
+      `${path}, row 1: its columns fit no format, got ${columns(objects[0]!)}`,
+      {
+        hint: "xlam has query, tools, answers; bfcl has question, function; openai has messages, tools",
+      },
+    );
+  }
+  const accepted = used === "bfcl" ? await readBfclAnswers(path, answers) : undefined;
+  return objects.map((object, index) => {
+    try {
+      return checked(rowFrom(used, object, index, accepted));
+    } catch (error) {
+      if (!(error instanceof RowError)) throw error;
+      throw new MulliganError("data", `${path}, row ${index + 1}: ${error.message}`, {
+        hint: `the row must be in the ${used} format; docs/guide/tool-calling.md shows one`,
+      });
+    }
+  });
+}
+
+function rowFrom(
+  format: RowFormat,
+  object: LiteralObject,
+  index: number,
+  accepted: ReadonlyMap<string, Literal> | undefined,
+): ToolCallingRow {
+  if (format === "xlam") return rowFromXlam(object, index);
+  return format === "bfcl" ? rowFromBfcl(object, accepted!) : rowFromOpenAi(object, index);
+}
+
+/** An answer that no tool allows could never be right. */
+function checked(row: ToolCallingRow): ToolCallingRow {
+  const names = new Set<string>();
+  for (const { function: tool } of row.tools) {
+    if (names.has(tool.name)) throw new RowError(`the tool "${tool.name}" is given twice`);
+    names.add(tool.name);
+  }
+  const foreign = expectedCalls(row).find(({ name }) => !names.has(name));
+  if (foreign) throw new RowError(`the answer calls "${foreign.name}", which is none of its tools`);
+  return row;
+}
+
+function formatOf(row: LiteralObject): RowFormat | undefined {
+  if (row.has("query") && row.has("tools")) return "xlam";
+  if (row.has("question") && row.has("function")) return "bfcl";
+  return row.has("messages") && row.has("tools") ? "openai" : undefined;
+}
+
+function columns(row: LiteralObject): string {
+  return [...row.keys()].join(", ").slice(0, 200) || "none";
+}
+
+/** BFCL's answers by row; none are written for rows that no tool answers. */
+async function readBfclAnswers(path: string, given: string | undefined): Promise<Map<string, Literal>> {
+  if (given === undefined && basename(path).includes("irrelevance")) return new Map();
+  const answers = given ?? join(dirname(path), "possible_answer", basename(path));
+  const rows = await readObjects(answers);
+  return new Map(
+    rows.map((row) => [String(plainFrom(row.get("id") ?? null)), row.get("ground_truth") ?? null]),
+  );
+}
+
+/** Objects with their numbers as written. BFCL's `.json` files are JSON Lines, so the text decides. */
+async function readObjects(path: string): Promise<LiteralObject[]> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new MulliganError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
+      hint: "give the path of a .json or .jsonl file, relative to the current folder",
+      cause,
+    });
+  });
+  const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
+  if (text.trimStart().startsWith("[")) return listOf(path, text);
+  return text.split("\n").flatMap((line, index): LiteralObject[] => {
+    if (line.trim() === "") return [];
+    const value = parseLiteral(line);
+    if (value !== undefined && isObject(value)) return [value];
+    throw new MulliganError("data", `${path}, line ${index + 1}: must be one JSON object, ${faultOf(line)}`, {
+      hint: "give JSON Lines, or one JSON list",
+    });
+  });
+}
+
+function listOf(path: string, text: string): LiteralObject[] {
+  const list = parseLiteral(text) as readonly Literal[] | undefined;
+  if (list === undefined) throw new MulliganError("data", `${path}: not a JSON list, ${faultOf(text)}`);
+  return list.map((row, index) => {
+    if (isObject(row)) return row;
+    throw new MulliganError("data", `${path}, row ${index + 1}: must be an object`);
+  });
+}
+
+function faultOf(text: string): string {
+  const reading = readLiteral(text, 0, "json");
+  return "error" in reading ? `got ${reading.error} at character ${reading.at + 1}` : "got something else";
+}
