@@ -9,7 +9,17 @@ import { type Field, fields } from "./fields.ts";
 export const GROUPS = {
   run: {
     heading: "What to run:",
-    paths: ["model", "task", "taskOptions", "outputDir", "seed", "threads", "device", "profile"],
+    paths: [
+      "model",
+      "task",
+      "taskOptions",
+      "chatTemplateKwargs",
+      "outputDir",
+      "seed",
+      "threads",
+      "device",
+      "profile",
+    ],
   },
   collect: { heading: "Collecting failures:", paths: ["collect."] },
   sampling: {

@@ -8,12 +8,16 @@ export interface Policy {
   chat: Omit<Chat, "tokenizer">;
 }
 
-/** An engine with the chat of the model folder it was started from. Throws `MulliganError("tokenizer")`. */
+/**
+ * An engine with the chat of the model folder it was started from; `templateKwargs` are variables for its chat template.
+ * Throws `MulliganError("tokenizer")`.
+ */
 export async function openPolicy<E extends Policy["engine"]>(
   engine: E,
   modelFolder: string,
+  templateKwargs: Readonly<Record<string, unknown>> = {},
 ): Promise<{ engine: E; chat: Chat }> {
-  const chat = await loadChat(modelFolder);
+  const chat = await loadChat(modelFolder, templateKwargs);
   const largest = chat.tokenizer.vocabSize - 1;
   if (largest < engine.info.vocabSize) return { engine, chat };
   throw new MulliganError(

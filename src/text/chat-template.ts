@@ -18,18 +18,31 @@ export interface ChatTemplate {
   ): ChatPiece[];
 }
 
-/** `variables` are bos_token, eos_token and the like. */
-export function createChatTemplate(source: string, variables: Record<string, string>): ChatTemplate {
+/** `variables` are bos_token, eos_token and the like. Throws `MulliganError("tokenizer")`. */
+export function createChatTemplate(
+  source: string,
+  variables: Readonly<Record<string, unknown>>,
+): ChatTemplate {
+  const own = OWN_VARIABLES.find((name) => Object.hasOwn(variables, name));
+  if (own !== undefined) {
+    throw new MulliganError(
+      "tokenizer",
+      `chat template: the variable ${own} must be left to the chat itself`,
+      {
+        hint: "messages and tools come from the task; remove it from chatTemplateKwargs",
+      },
+    );
+  }
   const template = parse(source);
 
   const renderText = ({ messages, tools }: Given, addGenerationPrompt: boolean): string => {
     try {
       return template.render({
+        documents: null,
         ...variables,
         messages,
         add_generation_prompt: addGenerationPrompt,
         tools: tools.length > 0 ? tools : null,
-        documents: null,
         mulligan_date: formatFixedDate,
       });
     } catch (cause) {
@@ -94,6 +107,8 @@ function markBodies({ messages, tools }: Given): { marked: Given; bodies: Body[]
     bodies,
   };
 }
+
+const OWN_VARIABLES = ["messages", "tools", "add_generation_prompt", "strftime_now", "mulligan_date"];
 
 function parse(source: string): Template {
   try {

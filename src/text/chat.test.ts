@@ -202,6 +202,75 @@ describe("what a folder says", () => {
   });
 });
 
+describe("templates that would rewrite earlier turns", () => {
+  const turns = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}";
+  const chatOf = (template: string, kwargs = {}) =>
+    loadChat(tinyWith({ "chat_template.jinja": template }), kwargs);
+  const render = async (template: string, kwargs: object, says: string, messages = question) => {
+    const chat = await chatOf(template, kwargs);
+    const start = chat.start(messages);
+    const attempted = chat.appendSampled(start, "attempt", [...chat.tokenizer.encode(says), END]);
+    return chat.tokenizer.decodeWithSpecials(chat.appendTurn(attempted, "retry-prompt", "why").tokens);
+  };
+
+  test("keep what the model was given and wrote, be it cut out of earlier turns by the template", async () => {
+    // Qwen3's way: no think block in earlier turns, an empty one before the words of a model told not to think.
+    const source =
+      "{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}<|end|>{% endfor %}<|assistant|>" +
+      "{{ '<think></think>' if enable_thinking is defined and enable_thinking is false }}";
+    expect(await render(source, {}, "<think>hm</think>7")).toBe(
+      "<|user|>the answer<|end|><|assistant|><think>hm</think>7<|end|><|user|>why<|end|><|assistant|>",
+    );
+    expect(await render(source, { enable_thinking: false }, "7")).toBe(
+      "<|user|>the answer<|end|><|assistant|><think></think>7<|end|><|user|>why<|end|><|assistant|><think></think>",
+    );
+    expect(await render(source, { unknown: 1 }, "7")).toBe(await render(source, {}, "7"));
+  });
+
+  test("write a default system prompt once", async () => {
+    const source = `{{ '<|system|>be kind<|end|>' if messages[0].role != 'system' }}${turns}<|assistant|>`;
+    expect(await render(source, {}, "7")).toBe(
+      "<|system|>be kind<|end|><|user|>the answer<|end|><|assistant|>7<|end|><|user|>why<|end|><|assistant|>",
+    );
+    const messages: Message[] = [{ role: "system", content: "brief" }, ...question];
+    expect(await render(source, {}, "7", messages)).toBe(
+      "<|system|>brief<|end|><|user|>the answer<|end|><|assistant|>7<|end|><|user|>why<|end|><|assistant|>",
+    );
+  });
+
+  test("are refused where they move the system message or the tools into the last turn", async () => {
+    // Mistral's way
+    const source =
+      "{% set system = messages[0].content if messages[0].role == 'system' %}" +
+      "{% for m in messages if m.role != 'system' %}{{ tools | tojson if tools and loop.last }}" +
+      "<|{{ m.role }}|>{{ system + ': ' if system and loop.last }}{{ m.content }}<|end|>{% endfor %}<|assistant|>";
+    const chat = await chatOf(source);
+    expect(chat.tokenizer.decodeWithSpecials(chat.start(question).tokens)).toBe(
+      "<|user|>the answer<|end|><|assistant|>",
+    );
+    expect(() => chat.start([{ role: "system", content: "brief" }, ...question])).toThrow(
+      expect.objectContaining({
+        code: "tokenizer",
+        message:
+          'chat template: must write a later turn as "<|end|><|user|>c<|end|><|assistant|>" after any prompt, ' +
+          'got "<|end|><|user|>brief: c<|end|><|assistant|>"',
+        hint: expect.stringContaining("put them into the user message"),
+      }),
+    );
+    const tools = [{ type: "function" as const, function: { name: "f" } }];
+    expect(() => chat.start(question, tools)).toThrow(/must write a later turn as .* got "<\|end\|>\[\{/);
+  });
+
+  test("take variables from the settings, but not those that are the chat's own", async () => {
+    expect(await render(`{{ opening }}${turns}<|assistant|>`, { opening: "<|system|>hi" }, "7")).toMatch(
+      /^<\|system\|>hi<\|user\|>/,
+    );
+    await expect(chatOf(turns, { tools: [] })).rejects.toThrow(
+      "the variable tools must be left to the chat itself",
+    );
+  });
+});
+
 const VECTORS = "../shared/tokenizers";
 describe.skipIf(!existsSync(VECTORS))("the chats of known models", () => {
   test.each([

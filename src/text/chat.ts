@@ -17,7 +17,7 @@ export interface Chat {
   readonly stopTokens: readonly number[];
   /**
    * The prompt, up to where the assistant is to speak. Throws `MulliganError("tokenizer")`, also when the template has no
-   * place for tools.
+   * place for tools, or would move parts of this prompt into a later turn.
    */
   start(messages: readonly Message[], tools?: readonly ToolDefinition[]): Conversation;
   /** Appends tokens exactly as they were sampled, the end token included where it was sampled. */
@@ -36,8 +36,15 @@ export interface Chat {
   decode(tokens: ArrayLike<number>): string;
 }
 
-/** Throws `MulliganError("tokenizer")` where tokenizer, chat template or stop tokens are missing or unusable. */
-export async function loadChat(folder: string): Promise<Chat> {
+/**
+ * `templateKwargs` are further variables for the chat template, such as Qwen3's `enable_thinking`; the template's own
+ * text may come from them. Throws `MulliganError("tokenizer")` where tokenizer, chat template or stop tokens are missing
+ * or unusable.
+ */
+export async function loadChat(
+  folder: string,
+  templateKwargs: Readonly<Record<string, unknown>> = {},
+): Promise<Chat> {
   const files = await readTokenizerFiles(folder);
   if (files.template === undefined) {
     throw new MulliganError("tokenizer", `${folder}: needs a chat template, found none`, {
@@ -45,7 +52,8 @@ export async function loadChat(folder: string): Promise<Chat> {
     });
   }
   const tokenizer = createTokenizer(files);
-  return createChat(tokenizer, createChatTemplate(files.template, files.namedTokens), files);
+  const variables = { ...files.namedTokens, ...templateKwargs };
+  return createChat(tokenizer, createChatTemplate(files.template, variables), files);
 }
 
 function createChat(tokenizer: TextTokenizer, template: ChatTemplate, files: TokenizerFiles): Chat {
@@ -53,8 +61,11 @@ function createChat(tokenizer: TextTokenizer, template: ChatTemplate, files: Tok
   return {
     tokenizer,
     stopTokens: collectStopTokens(tokenizer, endOfTurn, files),
-    start: (messages, tools) =>
-      createConversation(tokenizer.encodePieces(template.render(messages, true, tools))),
+    start(messages, tools) {
+      const prompt = template.render(messages, true, tools);
+      requireSameTurn(template, messages, tools);
+      return createConversation(tokenizer.encodePieces(prompt));
+    },
     appendSampled: extendConversation,
     appendTurn(conversation, part, content) {
       const delta = tokenizer.encodePieces(renderTurn(template, content));
@@ -79,16 +90,41 @@ function lastSampled({ tokens, spans }: Conversation): number | undefined {
 /** What the template puts after an assistant's words when the user speaks next, up to the assistant's next words. */
 function renderTurn(template: ChatTemplate, content: string): Piece[] {
   // The two earlier bodies are placeholders: templates may rewrite earlier turns, but kept tokens are kept.
-  const pieces = template.render(
-    [
-      { role: "user", content: "a" },
-      { role: "assistant", content: "b" },
-      { role: "user", content },
-    ],
-    true,
-  );
-  return pieces.slice(pieces.findIndex(({ message }) => message === 1) + 1);
+  return renderTurnAfter(template, [{ role: "user", content: "a" }], undefined, content);
 }
+
+/** The same in the chat that these messages and tools open. */
+function renderTurnAfter(
+  template: ChatTemplate,
+  messages: readonly Message[],
+  tools: readonly ToolDefinition[] | undefined,
+  content: string,
+): Piece[] {
+  const turns: Message[] = [...messages, { role: "assistant", content: "b" }, { role: "user", content }];
+  const pieces = template.render(turns, true, tools);
+  return pieces.slice(pieces.findIndex(({ message }) => message === messages.length) + 1);
+}
+
+/** Would the template write the turn after this prompt as `appendTurn` does? Kept tokens cannot follow it otherwise. */
+function requireSameTurn(
+  template: ChatTemplate,
+  messages: readonly Message[],
+  tools: readonly ToolDefinition[] | undefined,
+): void {
+  const textOf = (pieces: readonly Piece[]) => pieces.map(({ text }) => text).join("");
+  const wanted = textOf(renderTurn(template, "c"));
+  const written = textOf(renderTurnAfter(template, messages, tools, "c"));
+  if (written === wanted) return;
+  throw new MulliganError(
+    "tokenizer",
+    `chat template: must write a later turn as ${shown(wanted)} after any prompt, got ${shown(written)}`,
+    {
+      hint: "it moves the system message or the tools into the last turn, but tokens once written are kept: put them into the user message, or set chatTemplateKwargs",
+    },
+  );
+}
+
+const shown = (text: string) => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
 
 /** The first control token that the template writes after an assistant's words, before the user's. */
 function findEndOfTurn(tokenizer: TextTokenizer, template: ChatTemplate): number | undefined {

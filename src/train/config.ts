@@ -27,6 +27,10 @@ export const MulliganConfig = z
     model: z.string().default("mini").describe("a Hugging Face folder, or the name of a shipped model"),
     task: z.string().default("countdown").describe("a built-in task, or a TypeScript file that exports one"),
     taskOptions: z.record(z.string(), z.unknown()).default({}).describe("options of a built-in task"),
+    chatTemplateKwargs: z
+      .record(z.string(), z.unknown())
+      .default({})
+      .describe("variables for the model's chat template, such as enable_thinking"),
     outputDir: z.string().default("runs/latest").describe("run folder"),
     seed: z.int().default(0).describe("every random draw of the run derives from it"),
     threads: z

@@ -76,7 +76,7 @@ export async function openSetup(
   });
   const config = { ...settings, threads: engine.info.threads };
   try {
-    const policy = await openPolicy(engine, model);
+    const policy = await openPolicy(engine, model, config.chatTemplateKwargs);
     for (const split of splits) requireEpisodes(policy, task, problems[split], config);
     return {
       config,
