@@ -23,7 +23,7 @@ export function registerCollect(program: Command, context: CliContext): void {
     .description(
       "Let the model attempt the training problems and keep every failed attempt (stage 1 of the method).",
     );
-  addConfigFlags(command, ["run", "collect", "sampling"], Object.keys(context.presets))
+  addConfigFlags(command, ["run", "collect", "sampling", "verifier"], Object.keys(context.presets))
     .optionsGroup("Run folder:")
     .option("--clean", "remove the run that is in --output-dir first")
     .addHelpText("after", HELP)

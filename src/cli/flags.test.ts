@@ -16,7 +16,7 @@ describe("fields", () => {
   test("are every setting of the schema with its default", () => {
     const config = MulliganConfig.parse({});
     const flat = Object.entries(config).flatMap(([name, value]) =>
-      name === "eval" || name === "collect"
+      ["collect", "eval", "verifier"].includes(name)
         ? Object.entries(value).map(([inner, value]) => [`${name}.${inner}`, value])
         : [[name, value]],
     );

@@ -52,6 +52,7 @@ export const GROUPS = {
     ],
   },
   eval: { heading: "Evaluation:", paths: ["eval."] },
+  verifier: { heading: "Verifier of a task of one's own:", paths: ["verifier."] },
 } as const satisfies Record<string, { heading: string; paths: readonly string[] }>;
 
 export type GroupName = keyof typeof GROUPS;

@@ -13,6 +13,14 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// as an exit, so that what ends with this process (the verifier's processes) does end
+for (const [signal, number] of [
+  ["SIGTERM", 15],
+  ["SIGHUP", 1],
+] as const) {
+  process.on(signal, () => process.exit(128 + number));
+}
+
 const interrupt = watchInterrupts(process, process.stderr, (code) => process.exit(code));
 process.exitCode = await runCli(process.argv.slice(2), {
   presets: Object.fromEntries(presetNames.map((name) => [name, presetConfig(name) as PartialConfig])),

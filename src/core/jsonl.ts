@@ -15,8 +15,16 @@ export interface JsonLine {
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
+export interface ReadJsonlOptions {
+  /** A longer line is refused before it is parsed. Default: no limit. */
+  maxLineBytes?: number;
+}
+
 /** Reads every value of a file with its line number; empty lines are skipped. Throws `MulliganError("data")`. */
-export async function readJsonl(path: string): Promise<JsonLine[]> {
+export async function readJsonl(
+  path: string,
+  { maxLineBytes = Number.POSITIVE_INFINITY }: ReadJsonlOptions = {},
+): Promise<JsonLine[]> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new MulliganError("data", `${path}: cannot be read: ${messageOf(cause)}`, {
       hint: "give the path of a JSON Lines file, relative to the current folder",
@@ -29,6 +37,13 @@ export async function readJsonl(path: string): Promise<JsonLine[]> {
   for (let line = 1; start < bytes.length; line++) {
     const newline = bytes.indexOf(NEWLINE, start);
     const end = newline === -1 ? bytes.length : newline;
+    if (end - start > maxLineBytes) {
+      throw new MulliganError(
+        "data",
+        `${path}, line ${line}: must be at most ${maxLineBytes} bytes long, got ${end - start}`,
+        { hint: "one row a line; leave out columns that neither prompt nor verify needs" },
+      );
+    }
     try {
       const text = decoder.decode(bytes.subarray(start, end));
       if (text.trim() !== "") lines.push({ line, value: JSON.parse(text) });

@@ -44,6 +44,14 @@ export interface Problem<Row = unknown> {
   row: Row;
 }
 
+/** What the loop grants a verifier. */
+export interface VerifyBounds {
+  /** Longest wait for a verdict; Infinity where the verifier keeps a limit of its own. */
+  timeoutMs: number;
+  /** Largest share of answers that may be left unscored before the run stops. */
+  maxUnscoredFraction: number;
+}
+
 export interface Task<Row = unknown> {
   name: string;
   /** The problems of a split; the same list every time. Throws `MulliganError("data")`. */
@@ -61,4 +69,8 @@ export interface Task<Row = unknown> {
   verify(answer: string, row: Row): VerifierAnswer | Promise<VerifierAnswer>;
   /** Does this reflection contain a complete solution? Reported as the leak rate (method.md §8.7); absent = not measured. */
   leaks?(reflection: string, row: Row): boolean;
+  /** A right answer as the model should write it, for `check-task` and reports; absent or undefined = not known. */
+  answer?(row: Row): string | undefined;
+  /** Default: 10 s, 20 %. */
+  bounds?: VerifyBounds;
 }

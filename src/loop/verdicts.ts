@@ -3,7 +3,7 @@
  * often is a bug of the task and stops it, before a run trains on what little is left.
  */
 import { MulliganError } from "../core/errors.ts";
-import type { Problem, Task, Verdict } from "../core/task.ts";
+import type { Problem, Task, Verdict, VerifyBounds } from "../core/task.ts";
 import { verifyAnswer } from "../verify/verdict.ts";
 import type { Decoding, Policy } from "./policy.ts";
 import { type Spoken, speakInCalls, type Turn } from "./speak.ts";
@@ -11,9 +11,10 @@ import { type Spoken, speakInCalls, type Turn } from "./speak.ts";
 /** The rows of a task by problem id. */
 export type Rows = ReadonlyMap<string, unknown>;
 
-export const verifyTimeoutMs = 10_000;
-const unscoredLimit = 0.2;
+const defaultBounds: VerifyBounds = { timeoutMs: 10_000, maxUnscoredFraction: 0.2 };
+/** Of fewer answers a share says nothing. */
 const fewestVerdicts = 20;
+const examplesShown = 3;
 
 export function rowsOf(problems: readonly Problem[]): Rows {
   return new Map(problems.map(({ id, row }) => [id, row]));
@@ -46,7 +47,7 @@ export interface Answers {
 
 /**
  * Samples an answer for each turn and verifies it, the answers of one engine call while the next is under way. Throws
- * what speak throws, and `MulliganError("task")` when more than 20 % of at least 20 are unscored.
+ * what speak throws, and `MulliganError("task")` as soon as more of them are unscored than the task's bounds allow.
  */
 export async function speakAndVerify(
   policy: Policy,
@@ -55,29 +56,54 @@ export async function speakAndVerify(
   { rows, part, decoding, signal }: AnswerOptions,
 ): Promise<Answers> {
   const rowOfTurn = turns.map(({ problemId }) => rowOf(rows, problemId));
+  const { timeoutMs } = task.bounds ?? defaultBounds;
   const spoken: Spoken[] = [];
   const verifying: Promise<Verdict>[] = [];
   for await (const answers of speakInCalls(policy, turns, part, decoding, signal)) {
     for (const answer of answers) {
       const row = rowOfTurn[spoken.length];
       spoken.push(answer);
-      verifying.push(verifyAnswer(task, answer.utterance.text, row, { timeoutMs: verifyTimeoutMs }));
+      verifying.push(verifyAnswer(task, answer.utterance.text, row, { timeoutMs }));
     }
   }
-  const verdicts = await Promise.all(verifying);
-  stopWhenUnscored(task, turns, verdicts);
-  return { spoken, verdicts };
+  return { spoken, verdicts: await scoredOf(task, turns, spoken, verifying) };
 }
 
-function stopWhenUnscored(task: Task, turns: readonly Turn[], verdicts: readonly Verdict[]): void {
-  const unscored = verdicts.filter(({ kind }) => kind === "unscored").length;
-  if (verdicts.length < fewestVerdicts || unscored <= unscoredLimit * verdicts.length) return;
-  const index = verdicts.findIndex(({ kind }) => kind === "unscored");
-  const first = verdicts[index]!;
-  const cause = first.kind === "unscored" ? first.cause : "";
-  throw new MulliganError(
+/** The verdicts in order. Does not wait for the rest once too many are unscored: each may have taken its time limit. */
+async function scoredOf(
+  task: Task,
+  turns: readonly Turn[],
+  spoken: readonly Spoken[],
+  verifying: readonly Promise<Verdict>[],
+): Promise<Verdict[]> {
+  const { maxUnscoredFraction } = task.bounds ?? defaultBounds;
+  const limit = turns.length < fewestVerdicts ? turns.length : maxUnscoredFraction * turns.length;
+  const verdicts: Verdict[] = [];
+  const causes: string[] = [];
+  for (const [index, verdict] of verifying.entries()) {
+    verdicts.push(await verdict);
+    const { kind, cause } = verdicts[index] as Verdict & { cause?: string };
+    if (kind !== "unscored") continue;
+    causes.push(`problem "${turns[index]!.problemId}", answer ${quoted(spoken[index]!)}: ${cause}`);
+    if (causes.length > limit) throw tooManyUnscored(task, causes, verdicts.length);
+  }
+  return verdicts;
+}
+
+function tooManyUnscored(task: Task, causes: readonly string[], verified: number): MulliganError {
+  const { maxUnscoredFraction } = task.bounds ?? defaultBounds;
+  const share = `${Number((100 * maxUnscoredFraction).toFixed(1))} %`;
+  const rule = `task "${task.name}": verify may leave at most ${share} of the answers unscored`;
+  const examples = causes.slice(0, examplesShown).map((cause) => `\n  ${cause}`);
+  return new MulliganError(
     "task",
-    `task "${task.name}": verify must score at least 80 % of the answers, left ${unscored} of ${verdicts.length} unscored; the first, of problem "${turns[index]!.problemId}": ${cause}`,
-    { hint: "make verify return true or false for any text, well within its time limit" },
+    `${rule}, left ${causes.length} of the first ${verified}; for example:${examples.join("")}`,
+    {
+      hint: "`mulligan check-task` tries it on right and wrong answers; it must say true or false of any text, within its limits",
+    },
   );
+}
+
+function quoted({ utterance: { text } }: Spoken): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }

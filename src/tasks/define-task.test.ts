@@ -154,7 +154,10 @@ describe("rows", () => {
 
 describe("a broken definition is refused:", () => {
   test.each([
-    [{ verify: undefined }, "verify must be a function of an answer and a row, got nothing"],
+    [
+      { verify: undefined },
+      "verify must be a function of an answer and a row, { command: [program, …] } or { url }, got nothing",
+    ],
     [{ prompt: "a question" }, "prompt must be a function of a row, got string"],
     [{ rows: undefined }, "rows must be a list, a path, a function, or"],
     [{ rows: { train: [] } }, "rows must be a list"],

@@ -2,12 +2,15 @@
  * A task from three things: rows, a prompt for each, and a check. What is left out takes the paper's wording
  * (arXiv 2505.24726, method.md §2.1). Mistakes in a definition are named where they are made, not deep in a run.
  */
+import { resolve } from "node:path";
 import { MulliganError, nearestName } from "../core/errors.ts";
-import { readJsonl } from "../core/jsonl.ts";
 import type { Message, Problem, Split, Task, ToolDefinition, VerifierAnswer } from "../core/task.ts";
+import { DEFAULT_LIMITS } from "../verify/limits.ts";
+import { type ExternalVerifier, openVerifier } from "../verify/verifier.ts";
+import { readRows } from "./rows.ts";
 import { SPLITS, splitByHash } from "./split.ts";
 
-/** Rows themselves, the path of a JSON Lines file, or a function that returns rows. */
+/** Rows themselves, the path of a .jsonl, .json, .csv or .parquet file, or a function that returns rows. */
 export type RowSource<Row> = readonly Row[] | string | (() => readonly Row[] | Promise<readonly Row[]>);
 
 export interface TaskDefinition<Row> {
@@ -17,8 +20,13 @@ export interface TaskDefinition<Row> {
   rows: RowSource<Row> | Readonly<Record<Split, RowSource<Row>>>;
   /** The question as text, or the messages that open the conversation, the last one the user's. */
   prompt(row: Row): string | readonly Message[];
-  /** Is this answer right? A boolean, a number (solved from 1), or a Verdict; may be asynchronous. */
-  verify(answer: string, row: Row): VerifierAnswer | Promise<VerifierAnswer>;
+  /**
+   * Is this answer right? A function that returns a boolean, a number (solved from 1) or a Verdict, and may be
+   * asynchronous; or a command or an endpoint that is given `{ answer, row }` as JSON.
+   */
+  verify: ((answer: string, row: Row) => VerifierAnswer | Promise<VerifierAnswer>) | ExternalVerifier;
+  /** A right answer as the model should write it. Default: the row's `answer`, when it has one. */
+  answer?(row: Row): string;
   /** Functions that the model's chat template shows to it, as `{ type: "function", function: { name, ... } }`. */
   tools?(row: Row): readonly ToolDefinition[];
   /** Default: `PAPER_REFLECTION`. */
@@ -29,6 +37,13 @@ export interface TaskDefinition<Row> {
   plainRetryPrompt?: string | ((row: Row) => string);
   /** Does this reflection contain a complete solution? Left out: the leak rate is not measured. */
   leaks?(reflection: string, row: Row): boolean;
+}
+
+export interface DefinedTask<Row = unknown> extends Task<Row> {
+  /** Set when `verify` is not a function: which command or endpoint it calls. */
+  external?: ExternalVerifier;
+  /** Where relative paths start: the task's own folder once it is loaded from a file, until then the current one. */
+  folder: string;
 }
 
 export const PAPER_REFLECTION =
@@ -46,6 +61,7 @@ const KEYS = [
   "prompt",
   "verify",
   "tools",
+  "answer",
   "reflectionPrompt",
   "retryPrompt",
   "plainRetryPrompt",
@@ -56,9 +72,9 @@ const KEYS = [
  * Makes a task. A row's id is its `id` field when that is text or a number, else its place in the list. Throws
  * `MulliganError("task")` for a definition that breaks its contract; `problems()` throws `MulliganError("data")` for rows.
  */
-export function defineTask<Row>(definition: TaskDefinition<Row>): Task<Row> {
+export function defineTask<Row>(definition: TaskDefinition<Row>): DefinedTask<Row> {
   checkDefinition(definition);
-  const { name = "task", verify, tools, leaks } = definition;
+  const { name = "task", verify, tools, leaks, answer = answerColumn } = definition;
   const prompt = (row: Row) => messagesFrom(name, definition.prompt(row));
   const turn = (
     key: "reflectionPrompt" | "retryPrompt" | "plainRetryPrompt",
@@ -70,18 +86,40 @@ export function defineTask<Row>(definition: TaskDefinition<Row>): Task<Row> {
     return (row: Row) => textFrom(name, key, given(row));
   };
   const question = (row: Row) => prompt(row).at(-1)!.content;
-  const task: Task<Row> = {
+  const task: DefinedTask<Row> = {
     name,
-    problems: problemsFrom(name, definition.rows),
+    folder: ".",
+    problems: problemsFrom(name, definition.rows, () => task.folder),
     prompt,
     reflectionPrompt: turn("reflectionPrompt", () => PAPER_REFLECTION),
     retryPrompt: turn("retryPrompt", question),
     plainRetryPrompt: turn("plainRetryPrompt", (row) => paperRetry(question(row))),
-    verify: (answer, row) => verify.call(definition, answer, row),
+    verify:
+      typeof verify === "function"
+        ? (answer, row) => verify.call(definition, answer, row)
+        : (answer, row) => verifyOnce(verify, answer, row, task.folder),
+    answer: (row) => answer.call(definition, row),
   };
   if (tools) task.tools = (row) => toolsFrom(name, tools.call(definition, row));
+  if (typeof verify !== "function") task.external = verify;
   if (leaks) task.leaks = (reflection, row) => leaks.call(definition, reflection, row);
   return task;
+}
+
+/** The name that TRL's and other data sets give the column. */
+function answerColumn(row: unknown): string | undefined {
+  if (typeof row !== "object" || row === null || !("answer" in row)) return undefined;
+  return typeof row.answer === "string" || typeof row.answer === "number" ? String(row.answer) : undefined;
+}
+
+/** Outside a run: a verifier for this answer alone, within the default limits. */
+async function verifyOnce(source: ExternalVerifier, answer: string, row: unknown, folder: string) {
+  const verifier = await openVerifier(source, DEFAULT_LIMITS, folder);
+  try {
+    return await verifier.verify(answer, row);
+  } finally {
+    await verifier.close();
+  }
 }
 
 function checkDefinition(definition: unknown): void {
@@ -107,7 +145,8 @@ function checkDefinition(definition: unknown): void {
   const optional = (ok: (value: unknown) => boolean) => (value: unknown) => value === undefined || ok(value);
   rule("name", "text", optional(isText));
   rule("prompt", "a function of a row", isFunction);
-  rule("verify", "a function of an answer and a row", isFunction);
+  rule("verify", "a function of an answer and a row, { command: [program, …] } or { url }", isVerifier);
+  rule("answer", "a function of a row", optional(isFunction));
   rule("tools", "a function of a row", optional(isFunction));
   rule("rows", "a list, a path, a function, or { train, validation, test } of those", isRowsField);
   for (const key of ["reflectionPrompt", "retryPrompt", "plainRetryPrompt"]) {
@@ -121,6 +160,16 @@ function checkDefinition(definition: unknown): void {
 }
 
 const EXAMPLE = "defineTask({ rows: [...], prompt: (row) => row.question, verify: (answer, row) => ... })";
+
+function isVerifier(value: unknown): boolean {
+  if (typeof value === "function") return true;
+  const { command, url, headers = {}, ...rest } = (value ?? {}) as Record<string, unknown>;
+  if (Object.keys(rest).length > 0 || (command === undefined) === (url === undefined)) return false;
+  const isText = (part: unknown) => typeof part === "string" && !part.includes("\0");
+  if (url === undefined) return Array.isArray(command) && command.length > 0 && command.every(isText);
+  const isRecord = typeof headers === "object" && headers !== null && Object.values(headers).every(isText);
+  return isText(url) && /^https?:/i.test(url as string) && URL.canParse(url as string) && isRecord;
+}
 
 function isSource(value: unknown): boolean {
   return Array.isArray(value) || typeof value === "string" || typeof value === "function";
@@ -173,10 +222,14 @@ function shown(value: unknown): string {
 }
 
 /** Loads each source once, when it is first asked for. */
-function problemsFrom<Row>(name: string, rows: TaskDefinition<Row>["rows"]): Task<Row>["problems"] {
+function problemsFrom<Row>(
+  name: string,
+  rows: TaskDefinition<Row>["rows"],
+  folder: () => string,
+): Task<Row>["problems"] {
   const seen = new Map<string, string>();
   const load = async (source: RowSource<Row>, label: string) => {
-    const list = await rowsFrom(name, label === "row" ? "rows" : `rows.${label}`, source);
+    const list = await rowsFrom(name, label === "row" ? "rows" : `rows.${label}`, source, folder());
     return list.map((row, index): Problem<Row> => {
       const id = idOf(row) ?? `${label}-${index + 1}`;
       const place = `${label} ${index + 1}`;
@@ -216,13 +269,17 @@ function isSplitRows<Row>(
 }
 
 /** `field` is for messages: "rows", or "rows.validation". */
-async function rowsFrom<Row>(name: string, field: string, source: RowSource<Row>): Promise<readonly Row[]> {
-  const rows =
-    typeof source === "string" ? (await readJsonl(source)).map(({ value }) => value) : await called();
+async function rowsFrom<Row>(
+  name: string,
+  field: string,
+  source: RowSource<Row>,
+  folder: string,
+): Promise<readonly Row[]> {
+  const rows = typeof source === "string" ? await readRows(pathIn(folder, source)) : await called();
   if (!Array.isArray(rows)) {
     throw new MulliganError("task", `task ${name}: ${field} must give a list, got ${typeof rows}`);
   }
-  if (rows.length > 0) return rows;
+  if (rows.length > 0) return rows as readonly Row[];
   const where = typeof source === "string" ? `${source} holds no rows` : `${field} is empty`;
   throw new MulliganError("data", `task ${name}: ${where}`, { hint: "every split needs at least one row" });
 
@@ -234,6 +291,11 @@ async function rowsFrom<Row>(name: string, field: string, source: RowSource<Row>
       throw new MulliganError("task", `task ${name}: ${field} threw: ${cause}`, { cause });
     }
   }
+}
+
+/** The path itself in the current folder, for messages that read as it was written; hub names stay as they are. */
+function pathIn(folder: string, path: string): string {
+  return folder === "." || path.startsWith("hf:") ? path : resolve(folder, path);
 }
 
 function idOf(row: unknown): string | undefined {

@@ -1,7 +1,7 @@
 /** Finds the task that a user named: a built-in one, or the default export of a TypeScript or JavaScript file. */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
 import { MulliganError, nearestName } from "../core/errors.ts";
@@ -29,17 +29,22 @@ const METHODS = [
 ] as const;
 
 /**
- * Loads a task by name, with options, or from a file. Throws `MulliganError`: "config" for an unknown name or option,
+ * Loads a task by name, with options, or from a file, whose folder its relative paths then start from. Throws `MulliganError`: "config" for an unknown name or option,
  * "task" for a file that is missing, fails to load or exports no task.
  */
 export async function loadTask(nameOrPath: string, options: Record<string, unknown> = {}): Promise<Task> {
-  if (!/[/\\]|\.[cm]?[jt]s$/.test(nameOrPath)) return builtIn(nameOrPath, options);
+  if (!isTaskFile(nameOrPath)) return builtIn(nameOrPath, options);
   if (Object.keys(options).length > 0) {
     throw new MulliganError("config", `task ${nameOrPath}: only built-in tasks take options`, {
       hint: "set them in the file itself and leave taskOptions out",
     });
   }
   return fromFile(nameOrPath);
+}
+
+/** Does this name a file, and no built-in task? */
+export function isTaskFile(nameOrPath: string): boolean {
+  return /[/\\]|\.[cm]?[jt]s$/.test(nameOrPath);
 }
 
 function builtIn(name: string, options: Record<string, unknown>): Task {
@@ -58,7 +63,10 @@ async function fromFile(path: string): Promise<Task> {
     throw new MulliganError("task", `task file ${path}: not found`, { hint: `looked for ${file}` });
   }
   const exported = await importDefault(path, file);
-  if (isTask(exported)) return exported;
+  if (isTask(exported)) {
+    if ("folder" in exported) exported.folder = dirname(file);
+    return exported;
+  }
   const got = exported === undefined ? "no default export" : "a default export that is no task";
   throw new MulliganError("task", `task file ${path}: ${got}`, {
     hint: "end the file with: export default defineTask({ rows, prompt, verify })",

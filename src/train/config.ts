@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { DEVICES } from "../core/device.ts";
+import { DEFAULT_LIMITS } from "../verify/limits.ts";
 
 const probability = z.number().min(0).max(1);
 
@@ -20,6 +21,26 @@ export const EvalConfig = z.strictObject({
   temperature: z.number().min(0).default(1).describe("decoding of every evaluated turn; 0 = greedy"),
   seed: z.int().default(20_250_530).describe("seed of every evaluation draw, separate from training's"),
   bootstrap: z.int().min(100).default(2000).describe("resamples behind each 95 % interval"),
+});
+
+const { timeoutMs, memoryMb, maxOutputBytes, workers } = DEFAULT_LIMITS;
+
+export const VerifierConfig = z.strictObject({
+  timeoutMs: z.int().min(1).default(timeoutMs).describe("longest time of a verdict in milliseconds"),
+  memoryMb: z
+    .int()
+    .min(128)
+    .default(memoryMb)
+    .describe("most memory of a verifier's process in MiB (kept by Linux only)"),
+  maxOutputBytes: z
+    .int()
+    .min(1)
+    .default(maxOutputBytes)
+    .describe("most that a verifier may write for a verdict"),
+  workers: z.int().min(1).default(workers).describe("verdicts made at once, each in a process of its own"),
+  maxUnscoredFraction: probability
+    .default(0.2)
+    .describe("stop when a larger share of at least 20 answers is unscored"),
 });
 
 export const MulliganConfig = z
@@ -49,6 +70,7 @@ export const MulliganConfig = z
 
     collect: CollectConfig.prefault({}),
     eval: EvalConfig.prefault({}),
+    verifier: VerifierConfig.prefault({}),
 
     maxSteps: z.int().min(0).default(60).describe("optimiser steps"),
     failuresPerStep: z.int().min(1).default(32).describe("failed attempts (groups) per step"),

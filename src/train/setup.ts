@@ -12,7 +12,7 @@ import type { Problem, Split, Task } from "../core/task.ts";
 import type { Engine } from "../engine/contract.ts";
 import { type AdapterSource, createLocalEngine, isAdapterFolder } from "../engine/index.ts";
 import { openPolicy } from "../loop/policy.ts";
-import { loadTask } from "../tasks/load-task.ts";
+import { openTask } from "../tasks/open-task.ts";
 import { SPLITS } from "../tasks/split.ts";
 import type { MulliganConfig } from "./config.ts";
 import { requireEpisodes } from "./preflight.ts";
@@ -63,19 +63,23 @@ export async function openSetup(
   { checkpoint, splits = SPLITS }: SetupOptions = {},
 ): Promise<Setup> {
   const model = modelFolder(settings.model);
-  const task = await loadTask(settings.task, settings.taskOptions);
-  const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };
-  for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
-  const { threads, device, profile } = settings;
-  const { weights, adapter } = weightsOf(settings, model, checkpoint);
-  const engine = await createLocalEngine(weights, {
-    threads,
-    device,
-    profile,
-    ...(adapter !== undefined && { adapter }),
-  });
-  const config = { ...settings, threads: engine.info.threads };
+  const { task, close: closeTask } = await openTask(settings.task, settings);
+  let engine: Engine | undefined;
+  const close = async () => {
+    await Promise.all([engine?.close(), closeTask()]);
+  };
   try {
+    const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };
+    for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
+    const { threads, device, profile } = settings;
+    const { weights, adapter } = weightsOf(settings, model, checkpoint);
+    engine = await createLocalEngine(weights, {
+      threads,
+      device,
+      profile,
+      ...(adapter !== undefined && { adapter }),
+    });
+    const config = { ...settings, threads: engine.info.threads };
     const policy = await openPolicy(engine, model, config.chatTemplateKwargs);
     for (const split of splits) requireEpisodes(policy, task, problems[split], config);
     return {
@@ -84,11 +88,11 @@ export async function openSetup(
       policy,
       task,
       problems,
-      profile: async () => engine.profile?.(),
-      close: () => engine.close(),
+      profile: async () => engine?.profile?.(),
+      close,
     };
   } catch (error) {
-    await engine.close();
+    await close();
     throw error;
   }
 }

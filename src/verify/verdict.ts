@@ -9,9 +9,11 @@ export const MAX_ANSWER_LENGTH = 65_536;
 
 /** A class is a name, not a message: reports have a row for each. */
 const MAX_CLASS_LENGTH = 64;
+/** Longest feedback or cause that is kept: it is for people and logs, with every episode. */
+const MAX_TEXT_LENGTH = 2000;
 
 export interface VerifyOptions {
-  /** How long an asynchronous verifier may take. One that blocks the thread cannot be stopped. */
+  /** How long an asynchronous verifier may take; Infinity: it keeps a limit of its own. One that blocks the thread cannot be stopped here. */
   timeoutMs?: number;
 }
 
@@ -26,12 +28,12 @@ export async function verifyAnswer<Row>(
     const pending = task.verify(answer.slice(0, MAX_ANSWER_LENGTH), row);
     return verdictFrom(await withTimeout(pending, timeoutMs));
   } catch (error) {
-    return { kind: "unscored", cause: `the verifier threw: ${describe(error)}` };
+    return { kind: "unscored", cause: `the verifier threw: ${describe(error)}`.slice(0, MAX_TEXT_LENGTH) };
   }
 }
 
 /** What a verifier returned, as a Verdict; anything outside its contract is unscored. */
-function verdictFrom(answer: unknown): Verdict {
+export function verdictFrom(answer: unknown): Verdict {
   if (typeof answer === "boolean") return answer ? { kind: "solved" } : { kind: "failed", feedback: "" };
   if (typeof answer === "number" && Number.isFinite(answer)) {
     return answer >= 1 ? { kind: "solved" } : { kind: "failed", feedback: `score ${answer}` };
@@ -45,7 +47,20 @@ function verdictFrom(answer: unknown): Verdict {
     if (answer.kind === "unscored") return { kind: "unscored", cause: textOf(answer, "cause") };
   }
   const expected = "expected true, false, a finite number, null or a verdict";
-  return { kind: "unscored", cause: `the verifier returned ${describe(answer)}: ${expected}` };
+  return { kind: "unscored", cause: `the verifier returned ${describe(answer).slice(0, 200)}: ${expected}` };
+}
+
+/** A verdict written as JSON: what a function may return, by a program. */
+export function verdictFromJson(text: string): Verdict {
+  try {
+    return verdictFrom(JSON.parse(text));
+  } catch {
+    const start = text.trim().slice(0, 80);
+    return {
+      kind: "unscored",
+      cause: `the verifier must give a verdict as JSON, got ${JSON.stringify(start)}`,
+    };
+  }
 }
 
 function failedFrom(answer: object): Verdict {
@@ -61,10 +76,11 @@ function failedFrom(answer: object): Verdict {
 
 function textOf(answer: object, key: string): string {
   const value: unknown = Reflect.get(answer, key);
-  return typeof value === "string" ? value : "";
+  return typeof value === "string" ? value.slice(0, MAX_TEXT_LENGTH) : "";
 }
 
 async function withTimeout<T>(pending: T | Promise<T>, timeoutMs: number): Promise<T | Verdict> {
+  if (timeoutMs === Number.POSITIVE_INFINITY) return pending;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Verdict>((resolve) => {
     const cause = `the verifier took longer than ${timeoutMs} ms`;

@@ -123,7 +123,7 @@ describe("a task", () => {
   test("whose verify always throws", async () => {
     const flags = await defined({ verify: '() => { throw new Error("no database"); }' });
     expect(await bench.refusal({ ...flags, "--collect.max-problems": 40 })).toMatch(
-      /^error: task "mine": verify must score at least 80 % of the answers, left 40 of 40 unscored; .*no database\nhint: make verify/,
+      /^error: task "mine": verify may leave at most 20 % of the answers unscored, left 9 of the first 9; for example:\n {2}problem "row-\d+", answer ".*": the verifier threw: no database\n(.*\n){2}hint: `mulligan check-task`/,
     );
   });
 

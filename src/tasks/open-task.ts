@@ -1,0 +1,51 @@
+/**
+ * A task with its verifier opened for a run. Where answers are verified is decided here: our own tasks in this process, whose
+ * verifiers are bounded and fast; everything that a user brings apart from it (`verify/verifier.ts`).
+ */
+import { resolve } from "node:path";
+import type { Task } from "../core/task.ts";
+import type { VerifierLimits } from "../verify/limits.ts";
+import { openVerifier, type VerifierSource } from "../verify/verifier.ts";
+import type { DefinedTask } from "./define-task.ts";
+import { isTaskFile, loadTask } from "./load-task.ts";
+
+export interface OpenTask {
+  task: Task;
+  /** Ends the verifier's processes. */
+  close(): Promise<void>;
+}
+
+export interface OpenTaskOptions {
+  /** Of a built-in task. */
+  taskOptions?: Record<string, unknown>;
+  verifier: VerifierLimits & { maxUnscoredFraction: number };
+}
+
+/** Throws what `loadTask` throws, and `MulliganError("task")` when the verifier's process cannot load the task. */
+export async function openTask(
+  nameOrPath: string,
+  { taskOptions, verifier: { maxUnscoredFraction, ...limits } }: OpenTaskOptions,
+): Promise<OpenTask> {
+  const task = await loadTask(nameOrPath, taskOptions);
+  if (!isTaskFile(nameOrPath)) {
+    const bounds = { timeoutMs: limits.timeoutMs, maxUnscoredFraction };
+    return { task: { ...task, bounds }, close: async () => {} };
+  }
+  const { external, folder = "." } = task as Partial<DefinedTask>;
+  const source: VerifierSource = external ?? { program: workerProgram(resolve(nameOrPath)) };
+  const { verify, close } = await openVerifier(source, limits, folder);
+  const bounds = { timeoutMs: Number.POSITIVE_INFINITY, maxUnscoredFraction };
+  return { task: { ...task, verify, bounds }, close };
+}
+
+/** From built files the worker is plain JavaScript; from sources (tests, `tsx`) jiti loads it. */
+function workerProgram(file: string): string[] {
+  const worker = import.meta.resolve(`./verify-worker.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`);
+  const [self, jiti, path] = [import.meta.url, import.meta.resolve("jiti"), worker].map((url) =>
+    JSON.stringify(url),
+  );
+  const start = worker.endsWith(".ts")
+    ? `import(${jiti}).then(({ createJiti }) => createJiti(${self}).import(${path}))`
+    : `import(${path})`;
+  return ["--input-type=module", "--eval", start, "--", file];
+}
