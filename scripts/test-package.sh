@@ -59,6 +59,12 @@ train_two_steps() {
   [[ -s run/model/model.safetensors && -s run/model/tokenizer.json ]] || fail "mulligan train left no model"
 }
 
+begin_a_task() {
+  npx --no-install mulligan init own > init.txt
+  npx --no-install mulligan check-task own/task.ts > check.txt || fail "the starter does not pass check-task"
+  grep -Eq "^gold answer +pass +32 +0 +0$" check.txt || fail "check-task printed '$(cat check.txt)'"
+}
+
 import_library() {
   cat > use.js << 'JS'
 import { readFileSync } from "node:fs";
@@ -77,4 +83,5 @@ install_into_empty_folder
 check_files
 run_command
 train_two_steps
+begin_a_task
 import_library

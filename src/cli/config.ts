@@ -5,10 +5,10 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { createJiti } from "jiti";
 import type { z } from "zod";
 import { MulliganError, nearestName } from "../core/errors.ts";
-import { MulliganConfig } from "../train/config.ts";
+import { importDefault } from "../tasks/import-file.ts";
+import { defineConfig, MulliganConfig } from "../train/config.ts";
 import { fields, setAtPath, valueFromText } from "./fields.ts";
 
 /** Some settings, nested as in the schema. */
@@ -70,9 +70,7 @@ export async function loadConfigFile(
 
 async function importValues(path: string): Promise<unknown> {
   if (path.endsWith(".json")) return JSON.parse(await readFile(path, "utf8"));
-  // Node 20 cannot run TypeScript, and no cache may survive the run
-  const jiti = createJiti(import.meta.url, { fsCache: false, moduleCache: false });
-  return jiti.import(path, { default: true });
+  return importDefault(path, { mulligan: { defineConfig } });
 }
 
 /** Merges the sources, later ones over earlier ones, and checks the result. Throws `MulliganError("config")`. */

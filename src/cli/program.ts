@@ -7,11 +7,13 @@ import { styleText } from "node:util";
 import { Command, CommanderError } from "commander";
 import { MulliganError, nearestName } from "../core/errors.ts";
 import { registerBench } from "./bench.ts";
+import { registerCheckTask } from "./check-task.ts";
 import { registerCollect } from "./collect.ts";
 import type { CliContext } from "./context.ts";
 import { registerDemo } from "./demo.ts";
 import { registerEval } from "./eval.ts";
 import { normalizeFlags } from "./flags.ts";
+import { registerInit } from "./init.ts";
 import { INTERRUPTED } from "./interrupt.ts";
 import { registerSample } from "./sample.ts";
 import { registerSwap } from "./swap.ts";
@@ -52,6 +54,8 @@ export function createProgram(context: CliContext): Command {
     registerEval,
     registerSample,
     registerSwap,
+    registerInit,
+    registerCheckTask,
     registerBench,
   ]) {
     register(program, context);

@@ -152,8 +152,39 @@ describe("rows", () => {
   });
 });
 
+test("the right answer is the row's own, unless the task says another", () => {
+  const answered = (answer: unknown) => define({}).answer?.({ question: "a", answer } as never);
+  expect([answered("x"), answered(4), answered(undefined), answered([1])]).toEqual([
+    "x",
+    "4",
+    undefined,
+    undefined,
+  ]);
+  expect(define({ answer: (it: Row) => `so: ${it.question}` }).answer?.(row)).toBe("so: what is 3?");
+});
+
+test("a verifier may be a command, which also works outside a run", async () => {
+  const command = ["/bin/sh", "-c", "grep -q yes"];
+  const task = define({ verify: { command } });
+  expect(task.external).toEqual({ command });
+  expect(await task.verify("yes", row)).toEqual({ kind: "solved" });
+  expect(await task.verify("no", row)).toEqual({ kind: "failed", feedback: "" });
+});
+
 describe("a broken definition is refused:", () => {
   test.each([
+    [
+      { verify: { command: "python3 check.py" } },
+      "verify must be a function of an answer and a row, { command",
+    ],
+    [{ verify: { command: [] } }, "verify must be"],
+    [{ verify: { command: ["a\0b"] } }, "verify must be"],
+    [{ verify: { command: ["a"], url: "http://a" } }, "verify must be"],
+    [{ verify: { command: ["a"], timeout: 3 } }, "verify must be"],
+    [{ verify: { url: "localhost:80" } }, "verify must be"],
+    [{ verify: { url: "file:///etc/passwd" } }, "verify must be"],
+    [{ verify: { url: "http://a", headers: { key: 3 } } }, "verify must be"],
+    [{ answer: "4" }, "answer must be a function of a row, got string"],
     [
       { verify: undefined },
       "verify must be a function of an answer and a row, { command: [program, …] } or { url }, got nothing",

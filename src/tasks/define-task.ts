@@ -25,8 +25,8 @@ export interface TaskDefinition<Row> {
    * asynchronous; or a command or an endpoint that is given `{ answer, row }` as JSON.
    */
   verify: ((answer: string, row: Row) => VerifierAnswer | Promise<VerifierAnswer>) | ExternalVerifier;
-  /** A right answer as the model should write it. Default: the row's `answer`, when it has one. */
-  answer?(row: Row): string;
+  /** A right answer as the model should write it, where one is known. Default: the row's `answer`. */
+  answer?(row: Row): string | undefined;
   /** Functions that the model's chat template shows to it, as `{ type: "function", function: { name, ... } }`. */
   tools?(row: Row): readonly ToolDefinition[];
   /** Default: `PAPER_REFLECTION`. */

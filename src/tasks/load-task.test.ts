@@ -51,6 +51,21 @@ test("a plain JavaScript module does too", async () => {
   expect((await loadTask(path)).name).toBe("sums");
 });
 
+test("paths in a task file start from its folder", async () => {
+  await writeFile(join(folder, "near.csv"), `a,b\n${"1,2\n".repeat(60)}`);
+  const path = await file(
+    "near.ts",
+    `import { createRng, defineTask } from "mulligan";
+     export default defineTask({ rows: "near.csv", prompt: ({ a }) => a + createRng(1).int(2, 2), verify: { command: ["./check.sh"] } });`,
+  );
+  const task = await loadTask(path);
+  const [problem] = await task.problems("train");
+  expect(problem!.row).toEqual({ a: "1", b: "2" });
+  expect(task.prompt(problem!.row)).toEqual([{ role: "user", content: "12" }]);
+  await writeFile(join(folder, "check.sh"), "#!/bin/sh\ngrep -q good\n", { mode: 0o755 });
+  expect(await task.verify("good", problem!.row)).toEqual({ kind: "solved" });
+});
+
 test("a misspelt name gets the nearest one", async () => {
   await expect(loadTask("countdwon")).rejects.toMatchObject({
     code: "config",

@@ -1,13 +1,12 @@
 /** Finds the task that a user named: a built-in one, or the default export of a TypeScript or JavaScript file. */
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { createJiti } from "jiti";
 import { MulliganError, nearestName } from "../core/errors.ts";
+import { createRng } from "../core/rng.ts";
 import type { Task } from "../core/task.ts";
 import { countdown } from "./countdown/task.ts";
 import { functionCalling } from "./function-calling/task.ts";
+import { importDefault } from "./import-file.ts";
 import * as tasks from "./index.ts";
 import { retention } from "./retention/task.ts";
 
@@ -62,7 +61,7 @@ async function fromFile(path: string): Promise<Task> {
   if (!existsSync(file)) {
     throw new MulliganError("task", `task file ${path}: not found`, { hint: `looked for ${file}` });
   }
-  const exported = await importDefault(path, file);
+  const exported = await load(path, file);
   if (isTask(exported)) {
     if ("folder" in exported) exported.folder = dirname(file);
     return exported;
@@ -73,17 +72,9 @@ async function fromFile(path: string): Promise<Task> {
   });
 }
 
-async function importDefault(path: string, file: string): Promise<unknown> {
-  const jiti = createJiti(pathToFileURL(file).href, {
-    virtualModules: { "mulligan/tasks": tasks, ...(isInstalledFor(file) ? {} : { mulligan: tasks }) },
-    nativeModules: ["mulligan"],
-    interopDefault: false, // else a module without a default export is its own
-    fsCache: false,
-    moduleCache: false,
-  });
+async function load(path: string, file: string): Promise<unknown> {
   try {
-    const loaded = await jiti.import<Record<string, unknown>>(file);
-    return loaded.default;
+    return await importDefault(file, { "mulligan/tasks": tasks, mulligan: FOR_TASKS });
   } catch (cause) {
     if (cause instanceof MulliganError) throw cause;
     // a syntax error comes with its place on a line of its own
@@ -95,15 +86,8 @@ async function importDefault(path: string, file: string): Promise<unknown> {
   }
 }
 
-/** Run by npx, or from elsewhere, the package need not be installed where the user's file lies. */
-function isInstalledFor(file: string): boolean {
-  try {
-    createRequire(file).resolve("mulligan");
-    return true;
-  } catch {
-    return false;
-  }
-}
+/** What a task may need of the package's main entry; the engine, which is slow to load, is not among it. */
+const FOR_TASKS = { ...tasks, createRng, MulliganError };
 
 function isTask(value: unknown): value is Task {
   if (typeof value !== "object" || value === null) return false;

@@ -4,8 +4,10 @@ import { MulliganError } from "../../core/errors.ts";
 import { readJsonl } from "../../core/jsonl.ts";
 import { hashSeed, hashText } from "../../core/rng.ts";
 import type { Split, Task } from "../../core/task.ts";
+import { compactAnswer } from "../compact.ts";
 import { defineTask } from "../define-task.ts";
 import { parseOptions } from "../options.ts";
+import { solutions } from "./enumerate.ts";
 import { type CountdownRow, canonicalForm, countdownSplit, generateCountdown } from "./generate.ts";
 import { leaksSolution } from "./leaks.ts";
 import { COUNTDOWN_PROMPTS, WORDINGS } from "./prompts.ts";
@@ -68,6 +70,11 @@ export function countdown(options: CountdownOptions = {}): Task<CountdownRow> {
     reflectionPrompt: prompts.reflection,
     plainRetryPrompt: (row) => prompts.plainRetry(question(row)),
     verify: (answer, row) => verifyCountdown(answer, row, rules),
+    answer: (row) => {
+      const [solution] = solutions(row.nums, row.target, { operators });
+      if (solution === undefined) return undefined;
+      return prompts.answerIn === "tag" ? compactAnswer(solution) : `\\boxed{${solution}}`;
+    },
     leaks: leaksSolution,
   });
 }

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { hashSeed, hashText } from "../../core/rng.ts";
 import type { Split, Task, Verdict } from "../../core/task.ts";
 import { lastAnswerTag } from "../../verify/answer.ts";
-import { COMPACT_REFLECTION, compactRetry } from "../compact.ts";
+import { COMPACT_REFLECTION, compactAnswer, compactRetry } from "../compact.ts";
 import { defineTask } from "../define-task.ts";
 import { parseOptions } from "../options.ts";
 import { generateRetention, RETENTION_KINDS, type RetentionRow, retentionSplit } from "./generate.ts";
@@ -39,6 +39,7 @@ export function retention(options: RetentionOptions = {}): Task<RetentionRow> {
     reflectionPrompt: COMPACT_REFLECTION,
     plainRetryPrompt: ({ question }) => compactRetry(question),
     verify: verifyRetention,
+    answer: ({ answer }) => compactAnswer(answer),
   });
 }
 

@@ -1,0 +1,102 @@
+/** `mulligan check-task`: tries a task's verifier on right answers and on junk. Parses, calls, prints. */
+import { type Command, Option } from "commander";
+import { MulliganError } from "../core/errors.ts";
+import { checkTask, isSound, type Probe, type TaskCheck } from "../tasks/check-task.ts";
+import { openTask } from "../tasks/open-task.ts";
+import { type CliContext, configFromOptions, type Options, positiveInteger } from "./context.ts";
+import { addConfigFlags } from "./flags.ts";
+
+const HELP = `
+Gold answers come from the task's answer(row), or from the column "answer". They must pass; junk must fail: nothing, random
+text, the prompt itself, another row's gold answer. The exit code is 1 when one does not, or cannot be judged.
+
+Examples:
+  $ mulligan check-task task.ts
+  $ mulligan check-task task.ts --rows 1000 --verifier.timeout-ms 2000
+`;
+
+export function registerCheckTask(program: Command, context: CliContext): void {
+  const command = program
+    .command("check-task")
+    .summary("try a task's verifier on right answers and on junk")
+    .description("Load a task, show what it asks, and try its verifier on right answers and on junk.")
+    .argument("<task>", "a TypeScript file that exports a task, or a built-in task");
+  addConfigFlags(command, ["verifier"], Object.keys(context.presets))
+    .optionsGroup("What to try:")
+    .addOption(
+      new Option("--rows <int>", "most rows to try, spaced over all splits")
+        .argParser(positiveInteger("rows"))
+        .default(50),
+    )
+    .addHelpText("after", HELP)
+    .action(async (name: string, options: Options & { rows: number }) => {
+      const config = await configFromOptions(options, context);
+      const taskOptions = config.task === name ? config.taskOptions : {};
+      const { task, close } = await openTask(name, { taskOptions, verifier: config.verifier });
+      try {
+        const check = await checkTask(task, { rows: options.rows, signal: context.signal });
+        context.stdout.write(`${renderCheck(check)}\n`);
+        if (!isSound(check)) throw unsound(check);
+      } finally {
+        await close();
+      }
+    });
+}
+
+function unsound({ name, probes }: TaskCheck): MulliganError {
+  const told = probes.flatMap((probe) => (probe.surprises.length > 0 ? [mistakeOf(probe)] : []));
+  return new MulliganError("task", `task "${name}": ${told.join("; ")}`, {
+    hint: "a run would learn from these verdicts: correct verify, or the answers, and check again",
+  });
+}
+
+function mistakeOf({ name, expected, solved, failed, unscored }: Probe): string {
+  const wrong = expected === "solved" ? failed : expected === "failed" ? solved : 0;
+  const all = solved + failed + unscored;
+  const parts = [
+    ...(wrong > 0 ? [`${wrong} of ${all} ${expected === "solved" ? "fail" : "pass"}`] : []),
+    ...(unscored > 0 ? [`${unscored} of ${all} cannot be judged`] : []),
+  ];
+  return `${name}: ${parts.join(", ")}`;
+}
+
+function renderCheck({ name, problems, example, probes, changed, milliseconds }: TaskCheck): string {
+  const { train, validation, test } = problems;
+  const hasGold = probes.some((probe) => probe.expected === "solved" && probe.solved + probe.failed > 0);
+  return [
+    `task ${name}: ${train} rows to train on, ${validation} for validation, ${test} for the test`,
+    "",
+    `problem ${example.id}`,
+    ...example.prompt.split("\n").map((line) => `   ${line}`),
+    "",
+    ...tableOf(probes),
+    "",
+    ...probes.flatMap(surprisesOf),
+    ...(hasGold
+      ? []
+      : ["no gold answers: give the task answer(row), or the rows a column answer, to try them too"]),
+    ...(changed > 0 ? [`${changed} answers were judged twice and got another verdict`] : []),
+    `a verdict takes ${milliseconds.median.toFixed(1)} ms (median), ${milliseconds.most.toFixed(1)} ms at most`,
+  ].join("\n");
+}
+
+function tableOf(probes: readonly Probe[]): string[] {
+  const header = ["answer", "must", "passes", "fails", "unscored"];
+  const rows = probes.map(({ name, expected, solved, failed, unscored }) => {
+    const must = { solved: "pass", failed: "fail", either: "" }[expected];
+    return [name, must, String(solved), String(failed), String(unscored)];
+  });
+  const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]!.length)));
+  const line = (row: readonly string[]) =>
+    row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ");
+  return [header, ...rows].map(line);
+}
+
+function surprisesOf({ name, surprises }: Probe): string[] {
+  return surprises.map(({ problemId, answer, verdict }) => {
+    const shown = JSON.stringify(answer.length > 60 ? `${answer.slice(0, 60)}…` : answer);
+    const reason =
+      verdict.kind === "failed" ? verdict.feedback : verdict.kind === "unscored" ? verdict.cause : "";
+    return `! ${name}, problem ${problemId}: ${shown} is ${verdict.kind}${reason && `: ${reason}`}`;
+  });
+}

@@ -1,0 +1,52 @@
+/** `mulligan init`: a commented starter for a task of one's own. Copies, prints; replaces nothing. */
+import { constants, existsSync } from "node:fs";
+import { copyFile, mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
+import { unwritable } from "../core/atomic-file.ts";
+import { MulliganError } from "../core/errors.ts";
+import type { CliContext } from "./context.ts";
+
+const HELP = `
+Examples:
+  $ mulligan init                the current folder
+  $ mulligan init my-task
+`;
+
+/** Beside dist/ and src/ in the package. */
+const STARTER = fileURLToPath(new URL("../../starter", import.meta.url));
+const FILES = ["task.ts", "rows.jsonl", "mulligan.config.ts"];
+
+export function registerInit(program: Command, context: CliContext): void {
+  program
+    .command("init")
+    .summary("begin a task of one's own: a commented starter")
+    .description(`Write a starter for a task of one's own: ${FILES.join(", ")}.`)
+    .argument("[folder]", "where to write it, made if need be", ".")
+    .addHelpText("after", HELP)
+    .action(async (folder: string) => {
+      await copyStarter(resolve(context.folder, folder));
+      for (const name of FILES) context.stdout.write(`${join(folder, name)}\n`);
+      const there = folder === "." ? "" : `cd ${folder} && `;
+      context.stdout.write(`\nNext: ${there}npx mulligan check-task task.ts && npx mulligan train\n`);
+    });
+}
+
+/** Throws `MulliganError("io")` when one of the files is there already: nothing is written then. */
+async function copyStarter(target: string): Promise<void> {
+  const present = FILES.map((name) => join(target, name)).find(existsSync);
+  if (present !== undefined) {
+    throw new MulliganError("io", `${present}: must not exist yet: init replaces no file`, {
+      hint: "name another folder: mulligan init my-task",
+    });
+  }
+  try {
+    await mkdir(target, { recursive: true });
+    for (const name of FILES) {
+      await copyFile(join(STARTER, name), join(target, name), constants.COPYFILE_EXCL);
+    }
+  } catch (cause) {
+    throw unwritable(target, cause);
+  }
+}

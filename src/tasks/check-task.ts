@@ -1,0 +1,159 @@
+/**
+ * Tries a task's verifier before a run relies on it: on right answers, which must pass, and on junk, which must not. A
+ * verifier that passes junk or fails the gold answer is the commonest bug of a task.
+ */
+import { MulliganError } from "../core/errors.ts";
+import { createRng, hashText } from "../core/rng.ts";
+import type { Problem, Split, Task, Verdict } from "../core/task.ts";
+import { verifyAnswer } from "../verify/verdict.ts";
+import { SPLITS } from "./split.ts";
+
+export interface CheckOptions {
+  /** Most rows to try, evenly spaced over all splits. */
+  rows: number;
+  signal?: AbortSignal;
+  /** A clock in milliseconds. */
+  now?: () => number;
+}
+
+/** What the verifier said of one sort of answer. */
+export interface Probe {
+  name: string;
+  /** "either": a strict verifier may fail what a lenient one passes. */
+  expected: "solved" | "failed" | "either";
+  solved: number;
+  failed: number;
+  unscored: number;
+  /** The first few verdicts that were not expected, unscored ones too. */
+  surprises: { problemId: string; answer: string; verdict: Verdict }[];
+}
+
+export interface TaskCheck {
+  name: string;
+  problems: Readonly<Record<Split, number>>;
+  example: { id: string; prompt: string };
+  probes: Probe[];
+  /** Answers that were judged twice, differently. */
+  changed: number;
+  /** Of one verdict. */
+  milliseconds: { median: number; most: number };
+}
+
+const surprisesKept = 3;
+
+/**
+ * Judges every answer twice, but no more of a sort once three could not be judged. Throws what the rows throw, `MulliganError("task")` when a function of the task throws, or
+ * the signal's reason.
+ */
+export async function checkTask(task: Task, options: CheckOptions): Promise<TaskCheck> {
+  const { rows, signal, now = () => performance.now() } = options;
+  const splits = await Promise.all(SPLITS.map((split) => task.problems(split)));
+  const problems = spaced(splits.flat(), rows);
+  const example = problems[0]!;
+  const probes: Probe[] = [];
+  const times: number[] = [];
+  let changed = 0;
+  for (const { name, expected, answerTo } of probesOf(task, problems)) {
+    const probe: Probe = { name, expected, solved: 0, failed: 0, unscored: 0, surprises: [] };
+    for (const problem of problems) {
+      signal?.throwIfAborted();
+      const answer = answerTo(problem);
+      if (answer === undefined) continue;
+      const judge = () => verifyAnswer(task, answer, problem.row, task.bounds);
+      const start = now();
+      const verdict = await judge();
+      times.push(now() - start);
+      probe[verdict.kind]++;
+      if (verdict.kind !== "unscored" && (await judge()).kind !== verdict.kind) changed++;
+      const isExpected = verdict.kind === expected || (expected === "either" && verdict.kind !== "unscored");
+      if (!isExpected && probe.surprises.length < surprisesKept) {
+        probe.surprises.push({ problemId: problem.id, answer, verdict });
+      }
+      if (probe.unscored === surprisesKept) break; // each may have taken its whole time limit
+    }
+    probes.push(probe);
+  }
+  const counts = SPLITS.map((split, i) => [split, splits[i]!.length]);
+  return {
+    name: task.name,
+    problems: Object.fromEntries(counts) as Record<Split, number>,
+    example: { id: example.id, prompt: promptText(task, example) },
+    probes,
+    changed,
+    milliseconds: { median: medianOf(times), most: Math.max(0, ...times) },
+  };
+}
+
+/** Did every gold answer pass, every junk fail, and every answer get a verdict? */
+export function isSound({ probes }: TaskCheck): boolean {
+  return probes.every(({ surprises }) => surprises.length === 0);
+}
+
+interface ProbeKind {
+  name: string;
+  expected: Probe["expected"];
+  answerTo(problem: Problem): string | undefined;
+}
+
+function probesOf(task: Task, problems: readonly Problem[]): ProbeKind[] {
+  const goldOf = new Map(
+    problems.map((problem) => [problem.id, called("answer", problem, () => task.answer?.(problem.row))]),
+  );
+  const golds = [...goldOf.values()].filter((gold) => gold !== undefined);
+  const gold = ({ id }: Problem) => goldOf.get(id);
+  /** The next problem's that is answered differently. */
+  const anotherGold = (problem: Problem) => {
+    const own = gold(problem);
+    const from = problems.indexOf(problem);
+    const others = [...golds.slice(from + 1), ...golds.slice(0, from + 1)];
+    return own === undefined ? undefined : others.find((other) => other !== own);
+  };
+  const surrounded = (problem: Problem) => {
+    const own = gold(problem);
+    return own === undefined ? undefined : `I think that the answer is this:\n${own}\nIs it right?`;
+  };
+  return [
+    { name: "gold answer", expected: "solved", answerTo: gold },
+    { name: "gold among other words", expected: "either", answerTo: surrounded },
+    { name: "another row's gold answer", expected: "failed", answerTo: anotherGold },
+    { name: "empty", expected: "failed", answerTo: () => "" },
+    { name: "random text", expected: "failed", answerTo: ({ id }) => randomText(id) },
+    { name: "the prompt itself", expected: "failed", answerTo: (problem) => promptText(task, problem) },
+  ];
+}
+
+/** Eight words of small letters and digits, always the same for a problem. */
+function randomText(id: string): string {
+  const rng = createRng(hashText(id));
+  const letters = [..."abcdefghijklmnopqrstuvwxyz0123456789"];
+  const word = () => Array.from({ length: rng.int(1, 9) }, () => rng.choice(letters)).join("");
+  return Array.from({ length: 8 }, word).join(" ");
+}
+
+function promptText(task: Task, problem: Problem): string {
+  const messages = called("prompt", problem, () => task.prompt(problem.row));
+  return messages.map(({ content }) => content).join("\n");
+}
+
+/** The task's own code, whose mistakes are the user's. */
+function called<T>(what: string, { id }: Problem, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    if (cause instanceof MulliganError) throw cause;
+    throw new MulliganError("task", `problem "${id}": ${what} threw: ${cause}`, {
+      hint: "the functions of a task must work for every row",
+      cause,
+    });
+  }
+}
+
+/** At most `count` items, the first one always among them. */
+function spaced<T>(items: readonly T[], count: number): T[] {
+  if (items.length <= count) return [...items];
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!);
+}
+
+function medianOf(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}

@@ -1,0 +1,91 @@
+/** A user begins a task of their own: the starter, what check-task says of it, the worked example, and a training step. */
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeFolder, runArgv } from "./tiny.test.kit.ts";
+
+let folder: string;
+let remove: () => Promise<void>;
+beforeAll(async () => {
+  ({ folder, remove } = await makeFolder());
+});
+afterAll(() => remove());
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+describe("init", () => {
+  test("writes a starter that is the one whose types are checked, and passes check-task", async () => {
+    const target = join(folder, "new", "task");
+    const { code, out } = await runArgv(["init", target]);
+    expect([code, out]).toEqual([0, expect.stringContaining("npx mulligan check-task task.ts")]);
+    expect((await readdir(target)).sort()).toEqual(["mulligan.config.ts", "rows.jsonl", "task.ts"]);
+    for (const name of await readdir(target)) {
+      // `npm run types` covers the folder starter/
+      expect(await readFile(join(target, name))).toEqual(await readFile(join(root, "starter", name)));
+    }
+    const checked = await runArgv(["check-task", join(target, "task.ts")]);
+    expect(checked).toMatchObject({ code: 0, err: "" });
+    expect(checked.out).toMatch(/^task my-task: 25 rows to train on, 4 for validation, 3 for the test\n/);
+    expect(checked.out).toMatch(/^gold answer +pass +32 +0 +0$/m);
+    expect(checked.out).toMatch(/^empty +fail +0 +32 +0$/m);
+    const dry = await runArgv(["train", "--config", join(target, "mulligan.config.ts"), "--dry-run"]);
+    expect(JSON.parse(dry.out)).toMatchObject({ task: "task.ts", model: "mini", maxSteps: 10 });
+  });
+
+  test("is under 30 lines of code", async () => {
+    const text = await readFile(join(root, "starter", "task.ts"), "utf8");
+    const lines = text.split("\n").filter((line) => !/^\s*(\/\/|\/\*|$)/.test(line));
+    expect(lines.length).toBeLessThan(30);
+  });
+
+  test("replaces nothing", async () => {
+    const target = join(folder, "mine");
+    await mkdir(target);
+    await writeFile(join(target, "rows.jsonl"), "mine");
+    expect(await runArgv(["init", target])).toEqual({
+      code: 1,
+      out: "",
+      err: expect.stringMatching(
+        /^error: .*rows\.jsonl: must not exist yet: init replaces no file\nhint: name another/,
+      ),
+    });
+    expect(await readdir(target)).toEqual(["rows.jsonl"]);
+    expect(await readFile(join(target, "rows.jsonl"), "utf8")).toBe("mine");
+  });
+});
+
+describe("check-task", () => {
+  test("ends with exit code 1 when gold fails, junk passes or is not judged, and shows which", async () => {
+    const path = join(folder, "lax.ts");
+    await writeFile(
+      path,
+      `import { defineTask } from "mulligan";
+       const rows = Array.from({ length: 40 }, (_, i) => ({ answer: "x" + i }));
+       export default defineTask({
+         name: "lax", rows, prompt: ({ answer }) => "say " + answer,
+         verify: (text, { answer }) => {
+           if (text === "") process.exit(3);
+           return text.includes(answer) && text !== "x7";
+         },
+       });`,
+    );
+    const { code, out, err } = await runArgv(["check-task", path, "--rows", "40"]);
+    expect(code).toBe(1);
+    expect(out).toMatch(/^the prompt itself +fail +40 +0 +0$/m);
+    expect(out).toMatch(/^! gold answer, problem row-8: "x7" is failed$/m);
+    expect(out).toMatch(
+      /^! empty, problem row-\d+: "" is unscored: the verifier ended its process \(exit code 3\)$/m,
+    );
+    expect(err).toMatch(
+      /^error: task "lax": gold answer: 1 of 40 fail; .*empty: 3 of 3 cannot be judged; .*the prompt itself: 40 of 40 pass\nhint: /,
+    );
+  });
+
+  test("names a task that is not there", async () => {
+    expect(await runArgv(["check-task", "./nowhere.ts"])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^error: task file \.\/nowhere\.ts: not found\n/),
+    });
+  });
+});
