@@ -39,3 +39,12 @@ export {
   retentionSplit,
 } from "./retention/generate.ts";
 export { type RetentionOptions, retention, verifyRetention } from "./retention/task.ts";
+export { generateToolCalls, type XlamRow } from "./tool-calling/generate.ts";
+export { loadToolCallingRows, type RowFormat } from "./tool-calling/load.ts";
+export { formatCall, goldCalls, type ToolCallingRow } from "./tool-calling/row.ts";
+export {
+  type ToolCallingOptions,
+  type ToolMatching,
+  toolCalling,
+  verifyToolCalls,
+} from "./tool-calling/task.ts";

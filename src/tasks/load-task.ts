@@ -9,11 +9,13 @@ import { functionCalling } from "./function-calling/task.ts";
 import { importDefault } from "./import-file.ts";
 import * as tasks from "./index.ts";
 import { retention } from "./retention/task.ts";
+import { toolCalling } from "./tool-calling/task.ts";
 
 const BUILT_IN: Readonly<Record<string, (options: never) => Task>> = {
   countdown,
   "function-calling": functionCalling,
   retention,
+  "tool-calling": toolCalling,
 };
 
 export const BUILT_IN_TASKS: readonly string[] = Object.keys(BUILT_IN);

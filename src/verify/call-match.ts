@@ -78,8 +78,9 @@ export function matchCalls(
     return calls.map((call, i) => compare(call, expected[i]!)).find((found) => found !== undefined);
   }
   const table = expected.map((wanted) => calls.map((call) => compare(call, wanted)));
-  const { callOf, unmatched } = pairUp(table.map((row) => row.map((found) => found === undefined)));
-  if (unmatched === undefined) return undefined;
+  const callOf = pairUp(table.map((row) => row.map((found) => found === undefined)));
+  const unmatched = callOf.indexOf(undefined);
+  if (unmatched === -1) return undefined;
   const free = table[unmatched]!.filter((_, call) => !callOf.includes(call));
   return free.find((found) => found?.errorClass !== "wrong_function") ?? free[0];
 }
@@ -157,10 +158,10 @@ function sameAsText(value: Literal, text: string): boolean {
 }
 
 /**
- * A largest pairing of rows with columns, each used once, along `possible` (Kuhn's algorithm): so that no order of the
- * calls decides. `callOf` has a column, or -1, for each row; `unmatched` is the first row without one.
+ * The column of each row in a largest pairing along `possible`, each column used once (Kuhn's algorithm): so that no order
+ * of the calls decides. Undefined for a row that is left over.
  */
-function pairUp(possible: readonly (readonly boolean[])[]): { callOf: number[]; unmatched?: number } {
+function pairUp(possible: readonly (readonly boolean[])[]): (number | undefined)[] {
   const rowOf = new Map<number, number>();
   const place = (row: number, tried: Set<number>): boolean =>
     possible[row]!.some((isPossible, column) => {
@@ -171,10 +172,9 @@ function pairUp(possible: readonly (readonly boolean[])[]): { callOf: number[]; 
       rowOf.set(column, row);
       return true;
     });
-  const unmatched = possible.findIndex((_, row) => !place(row, new Set()));
-  const callOf = possible.map(() => -1);
-  for (const [column, row] of rowOf) callOf[row] = column;
-  return { callOf, ...(unmatched !== -1 && { unmatched }) };
+  for (let row = 0; row < possible.length; row++) place(row, new Set());
+  const columnOf = new Map([...rowOf].map(([column, row]) => [row, column]));
+  return possible.map((_, row) => columnOf.get(row));
 }
 
 function mismatch(errorClass: CallError, detail: string): CallMismatch {

@@ -22,14 +22,12 @@ export type RowFormat = (typeof ROW_FORMATS)[number];
 export interface LoadRows {
   /** Default: told from the columns of the first row. */
   format?: RowFormat;
-  /** BFCL's accepted answers; default: the file of the same name in `possible_answer/` beside the rows. */
-  answers?: string;
 }
 
 /** The rows of a `.json` list or of JSON Lines, in order. Throws `MulliganError("data")`. */
 export async function loadToolCallingRows(
   path: string,
-  { format, answers }: LoadRows = {},
+  { format }: LoadRows = {},
 ): Promise<ToolCallingRow[]> {
   const objects = await readObjects(path);
   if (objects.length === 0) throw new MulliganError("data", `${path}: holds no rows`);
@@ -43,7 +41,7 @@ export async function loadToolCallingRows(
       },
     );
   }
-  const accepted = used === "bfcl" ? await readBfclAnswers(path, answers) : undefined;
+  const accepted = used === "bfcl" ? await readBfclAnswers(path) : undefined;
   return objects.map((object, index) => {
     try {
       return checked(rowFrom(used, object, index, accepted));
@@ -88,11 +86,10 @@ function columns(row: LiteralObject): string {
   return [...row.keys()].join(", ").slice(0, 200) || "none";
 }
 
-/** BFCL's answers by row; none are written for rows that no tool answers. */
-async function readBfclAnswers(path: string, given: string | undefined): Promise<Map<string, Literal>> {
-  if (given === undefined && basename(path).includes("irrelevance")) return new Map();
-  const answers = given ?? join(dirname(path), "possible_answer", basename(path));
-  const rows = await readObjects(answers);
+/** BFCL's answers by row, from `possible_answer/` beside the rows; none are written for rows that no tool answers. */
+async function readBfclAnswers(path: string): Promise<Map<string, Literal>> {
+  if (basename(path).includes("irrelevance")) return new Map();
+  const rows = await readObjects(join(dirname(path), "possible_answer", basename(path)));
   return new Map(
     rows.map((row) => [String(plainFrom(row.get("id") ?? null)), row.get("ground_truth") ?? null]),
   );

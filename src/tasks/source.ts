@@ -1,0 +1,41 @@
+/** Rows from files that a user names: one file, split by a hash of the ids, or a file for each split. */
+import { z } from "zod";
+import { MulliganError } from "../core/errors.ts";
+import type { Split } from "../core/task.ts";
+import type { TaskDefinition } from "./define-task.ts";
+import { SPLITS } from "./split.ts";
+
+const file = z.string().min(1);
+
+export const Source = z
+  .union([
+    file,
+    z.strictObject({ train: file.optional(), validation: file.optional(), test: file.optional() }),
+  ])
+  .describe("a file, split 80/10/10, or { train, validation, test } with a file for each split that is used");
+export type Source = z.infer<typeof Source>;
+
+/** What `defineTask` takes. A split without a file throws `MulliganError("data")` once it is asked for. */
+export function rowsFromSource<Row extends { id: string }>(
+  task: string,
+  source: Source,
+  load: (path: string) => Promise<Row[]>,
+): TaskDefinition<Row>["rows"] {
+  if (typeof source === "string") return () => load(source);
+  const files = Object.values(source).filter((path) => path !== undefined);
+  const rowsOf = (split: Split) => async () => {
+    const path = source[split];
+    if (path === undefined) {
+      throw new MulliganError("data", `task ${task}: source has no file for the ${split} split`, {
+        hint: `give taskOptions.source.${split}, or one file for all splits`,
+      });
+    }
+    const rows = await load(path);
+    // two files may number their rows alike, and ids are unique within a task
+    return files.length > 1 ? rows.map((row) => ({ ...row, id: `${split}/${row.id}` })) : rows;
+  };
+  return Object.fromEntries(SPLITS.map((split) => [split, rowsOf(split)])) as Record<
+    Split,
+    () => Promise<Row[]>
+  >;
+}
