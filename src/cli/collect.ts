@@ -4,6 +4,7 @@ import { createRunFolder } from "../store/run-folder.ts";
 import { collectRun } from "../train/experiment.ts";
 import { openSetup } from "../train/setup.ts";
 import { type CliContext, configFromOptions, type Options } from "./context.ts";
+import { downloadOptions } from "./download-view.ts";
 import { createExperimentView } from "./experiment-view.ts";
 import { addConfigFlags } from "./flags.ts";
 import { closeSetup } from "./profile-view.ts";
@@ -29,7 +30,7 @@ export function registerCollect(program: Command, context: CliContext): void {
     .addHelpText("after", HELP)
     .action(async (options: Options & { clean?: boolean }) => {
       const config = await configFromOptions(options, context);
-      const setup = await openSetup(config, { splits: ["train"] });
+      const setup = await openSetup(config, { splits: ["train"], ...downloadOptions(context) });
       const view = createExperimentView(context.stderr, 0);
       try {
         const folder = await createRunFolder(config.outputDir, { clean: options.clean ?? false });

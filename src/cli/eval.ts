@@ -4,6 +4,7 @@ import { renderEvaluation } from "../evaluate/index.ts";
 import { evaluate } from "../train/experiment.ts";
 import { openSetup } from "../train/setup.ts";
 import { type CliContext, checkpointFrom, configFromOptions, type Options } from "./context.ts";
+import { downloadOptions } from "./download-view.ts";
 import { createExperimentView } from "./experiment-view.ts";
 import { addConfigFlags } from "./flags.ts";
 import { closeSetup } from "./profile-view.ts";
@@ -34,7 +35,11 @@ export function registerEval(program: Command, context: CliContext): void {
     .addHelpText("after", HELP)
     .action(async (options: Options & { split: "validation" | "test" }) => {
       const config = await configFromOptions(options, context);
-      const setup = await openSetup(config, { ...(await checkpointFrom(options)), splits: [options.split] });
+      const setup = await openSetup(config, {
+        ...(await checkpointFrom(options)),
+        splits: [options.split],
+        ...downloadOptions(context),
+      });
       const view = createExperimentView(context.stderr, 0);
       try {
         const evaluation = await evaluate(setup, setup.problems[options.split], {

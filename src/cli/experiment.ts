@@ -7,6 +7,7 @@ import type { MulliganConfig } from "../train/config.ts";
 import { runExperiment } from "../train/experiment.ts";
 import { openSetup } from "../train/setup.ts";
 import type { CliContext } from "./context.ts";
+import { downloadOptions } from "./download-view.ts";
 import { createExperimentView } from "./experiment-view.ts";
 import { closeSetup } from "./profile-view.ts";
 
@@ -23,7 +24,7 @@ export async function experiment(
   { stdout, stderr, signal }: CliContext,
 ): Promise<void> {
   const failures = file === undefined ? undefined : await loadFailures(file);
-  const setup = await openSetup(config);
+  const setup = await openSetup(config, downloadOptions({ stderr, signal }));
   const view = createExperimentView(stderr, config.maxSteps);
   try {
     // only now: had something of the above been wrong, --clean would have removed a run for nothing

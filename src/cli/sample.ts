@@ -11,6 +11,7 @@ import {
   type Options,
   positiveInteger,
 } from "./context.ts";
+import { downloadOptions } from "./download-view.ts";
 import { addConfigFlags } from "./flags.ts";
 import { closeSetup } from "./profile-view.ts";
 
@@ -45,7 +46,11 @@ export function registerSample(program: Command, context: CliContext): void {
     .addHelpText("after", HELP)
     .action(async (options: Options & { split: Split; count: number }) => {
       const config = await configFromOptions(options, context);
-      const setup = await openSetup(config, { ...(await checkpointFrom(options)), splits: [options.split] });
+      const setup = await openSetup(config, {
+        ...(await checkpointFrom(options)),
+        splits: [options.split],
+        ...downloadOptions(context),
+      });
       try {
         const problems = setup.problems[options.split].slice(0, PROBLEMS_PER_EPISODE * options.count);
         const { failures } = await evaluate(setup, problems, { controls: false, signal: context.signal });

@@ -7,6 +7,7 @@ export type ErrorCode =
   | "config" // an impossible or misspelt setting
   | "data" // a row, line or file of the user's that cannot be read
   | "checkpoint" // model or optimiser files: missing, truncated, wrong shapes
+  | "hub" // a model that the Hugging Face hub or its cache does not give
   | "model" // unsupported architecture or config field
   | "tokenizer" // tokenizer or chat template lacks something the method needs
   | "context" // a prompt that does not fit the model's context

@@ -45,7 +45,10 @@ export const VerifierConfig = z.strictObject({
 
 export const MulliganConfig = z
   .strictObject({
-    model: z.string().default("mini").describe("a Hugging Face folder, or the name of a shipped model"),
+    model: z
+      .string()
+      .default("mini")
+      .describe("a Hugging Face folder, a hub name[@revision], or a shipped model"),
     task: z.string().default("countdown").describe("a built-in task, or a TypeScript file that exports one"),
     taskOptions: z.record(z.string(), z.unknown()).default({}).describe("options of a built-in task"),
     chatTemplateKwargs: z

@@ -1,9 +1,10 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { COMMIT, fakeHub } from "../hub/fake-hub.test.kit.ts";
 import { MulliganConfig } from "./config.ts";
-import { openSetup } from "./setup.ts";
+import { type HubEvent, openSetup } from "./setup.ts";
 
 test("one thread per core becomes the number that a run writes down and goes on with", async () => {
   for (const [asked, used] of [
@@ -31,4 +32,60 @@ test("chatTemplateKwargs reach the model's chat template", async () => {
   const chatTemplateKwargs = { enable_thinking: false };
   await (await openSetup({ ...settings, chatTemplateKwargs }, { splits: [] })).close();
   rmSync(folder, { recursive: true });
+});
+
+describe("a model by its name on the hub", () => {
+  const files = Object.fromEntries(
+    readdirSync("models/mini").map((name) => [name, readFileSync(join("models/mini", name))]),
+  );
+
+  /** Runs `work` with these environment variables, in a folder of its own. */
+  async function inFolder(
+    env: Record<string, string>,
+    work: (folder: string) => Promise<void>,
+  ): Promise<void> {
+    const [before, cwd] = [{ ...process.env }, process.cwd()];
+    const folder = mkdtempSync(join(tmpdir(), "mulligan-setup-"));
+    Object.assign(process.env, { ...env, HF_HOME: folder });
+    process.chdir(folder);
+    try {
+      await work(folder);
+    } finally {
+      process.chdir(cwd);
+      process.env = before;
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  test("is fetched, and written down with its commit, which needs no network again", async () => {
+    const hub = await fakeHub({ "org/mini": { files } });
+    await inFolder({ HF_ENDPOINT: hub.endpoint }, async (folder) => {
+      const events: HubEvent[] = [];
+      const settings = MulliganConfig.parse({ model: "org/mini", threads: 1 });
+      const first = await openSetup(settings, { splits: [], onHubEvent: (event) => events.push(event) });
+      await first.close();
+      expect(first.config.model).toBe(`org/mini@${COMMIT}`);
+      expect(first.model).toBe(join(folder, "hub", "models--org--mini", "snapshots", COMMIT));
+      expect(first.policy.engine.info.parameters).toBeGreaterThan(100_000);
+      expect(events.at(-1)?.type).toBe("downloading");
+      await hub.close();
+      const again = await openSetup(first.config, { splits: [] });
+      await again.close();
+      expect(again.config).toEqual(first.config);
+    });
+  });
+
+  test("is a folder where there is one of that name, good or bad", async () => {
+    await inFolder({ HF_HUB_OFFLINE: "1" }, async (folder) => {
+      const settings = MulliganConfig.parse({ model: "org/mini", threads: 1 });
+      await expect(openSetup(settings, { splits: [] })).rejects.toMatchObject({ code: "hub" });
+      mkdirSync(join(folder, "org", "mini"), { recursive: true });
+      await expect(openSetup(settings, { splits: [] })).rejects.toMatchObject({ code: "checkpoint" });
+      for (const [name, data] of Object.entries(files))
+        writeFileSync(join(folder, "org", "mini", name), data);
+      const setup = await openSetup(settings, { splits: [] });
+      await setup.close();
+      expect([setup.model, setup.config.model]).toEqual([join(folder, "org", "mini"), "org/mini"]);
+    });
+  });
 });

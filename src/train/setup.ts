@@ -11,11 +11,15 @@ import type { EngineProfile } from "../core/profile.ts";
 import type { Problem, Split, Task } from "../core/task.ts";
 import type { Engine } from "../engine/contract.ts";
 import { type AdapterSource, createLocalEngine, isAdapterFolder } from "../engine/index.ts";
+import { type FetchOptions, fetchModel, type HubEvent } from "../hub/fetch-model.ts";
+import { parseReference } from "../hub/reference.ts";
 import { openPolicy } from "../loop/policy.ts";
 import { openTask } from "../tasks/open-task.ts";
 import { SPLITS } from "../tasks/split.ts";
 import type { MulliganConfig } from "./config.ts";
 import { requireEpisodes } from "./preflight.ts";
+
+export type { HubEvent };
 
 export interface Setup {
   config: MulliganConfig;
@@ -35,6 +39,10 @@ export interface SetupOptions {
   checkpoint?: string;
   /** Default: all. */
   splits?: readonly Split[];
+  /** How a model of the hub is coming. */
+  onHubEvent?: (event: HubEvent) => void;
+  /** Stops fetching a model. */
+  signal?: AbortSignal;
 }
 
 /** The shipped models, beside dist/ and src/ in the package. */
@@ -47,22 +55,32 @@ export function modelFolder(model: string): string {
   if (existsSync(join(model, "config.json"))) return resolve(model);
   throw new MulliganError(
     "checkpoint",
-    `model: must be a Hugging Face folder or a shipped model, got "${model}"`,
+    `model: must be a Hugging Face folder, a hub name or a shipped model, got "${model}"`,
     {
-      hint: `"mini" is shipped; a folder holds config.json, model.safetensors and tokenizer.json`,
+      hint: `"mini" is shipped; a hub name is organisation/name[@revision]; a folder holds config.json, model.safetensors and tokenizer.json`,
     },
   );
 }
 
+/** The folder of a model, fetched where it is a hub name, and what a run writes down to find the same one again. */
+async function findModel(
+  model: string,
+  options: Pick<FetchOptions, "signal" | "onEvent">,
+): Promise<{ folder: string; model: string }> {
+  const reference = existsSync(model) ? undefined : parseReference(model);
+  if (!reference) return { folder: modelFolder(model), model };
+  const { folder, commit } = await fetchModel(reference, options);
+  return { folder, model: `${reference.name}@${commit}` };
+}
+
 /**
- * Throws `MulliganError` where model, task or a problem cannot be used. `threads: 0` becomes the number of cores: it is
- * written down with the run, which keeps it when it goes on.
+ * Throws `MulliganError` where model, task or a problem cannot be used. `threads: 0` becomes the number of cores, and a
+ * hub name gets its commit: they are written down with the run, which keeps them when it goes on.
  */
 export async function openSetup(
   settings: MulliganConfig,
-  { checkpoint, splits = SPLITS }: SetupOptions = {},
+  { checkpoint, splits = SPLITS, onHubEvent, signal }: SetupOptions = {},
 ): Promise<Setup> {
-  const model = modelFolder(settings.model);
   const { task, close: closeTask } = await openTask(settings.task, settings);
   let engine: Engine | undefined;
   const close = async () => {
@@ -71,20 +89,22 @@ export async function openSetup(
   try {
     const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };
     for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
+    // last: it may take long
+    const { folder, model } = await findModel(settings.model, { onEvent: onHubEvent, signal });
     const { threads, device, profile } = settings;
-    const { weights, adapter } = weightsOf(settings, model, checkpoint);
+    const { weights, adapter } = weightsOf(settings, folder, checkpoint);
     engine = await createLocalEngine(weights, {
       threads,
       device,
       profile,
       ...(adapter !== undefined && { adapter }),
     });
-    const config = { ...settings, threads: engine.info.threads };
-    const policy = await openPolicy(engine, model, config.chatTemplateKwargs);
+    const config = { ...settings, model, threads: engine.info.threads };
+    const policy = await openPolicy(engine, folder, config.chatTemplateKwargs);
     for (const split of splits) requireEpisodes(policy, task, problems[split], config);
     return {
       config,
-      model,
+      model: folder,
       policy,
       task,
       problems,

@@ -1,0 +1,75 @@
+/**
+ * The cache of huggingface_hub, shared with Python: models--organisation--name with refs/<revision> (a commit), blobs
+ * (contents by checksum) and snapshots/<commit> (links to blobs). Knows nothing of the network.
+ */
+import { copyFile, mkdir, readFile, rm, stat, symlink } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { writeAtomic } from "../core/atomic-file.ts";
+import { missingFile } from "./model-files.ts";
+import { type HubReference, isCommit } from "./reference.ts";
+
+export interface CachedRepo {
+  /** Folder of a commit's files. */
+  snapshot(commit: string): string;
+  /** File of a content. */
+  blob(checksum: string): string;
+  /** The commit that a revision meant when it was last asked for. */
+  commitOf(revision: string): Promise<string | undefined>;
+  remember(revision: string, commit: string): Promise<void>;
+  /** Puts a blob into a commit's snapshot under its file name. */
+  place(checksum: string, commit: string, name: string): Promise<void>;
+}
+
+export function cachedRepo(cache: string, name: string): CachedRepo {
+  const folder = join(cache, `models--${name.replace("/", "--")}`);
+  const ref = (revision: string) => join(folder, "refs", revision);
+  const blob = (checksum: string) => join(folder, "blobs", checksum);
+  const snapshot = (commit: string) => join(folder, "snapshots", commit);
+  return {
+    snapshot,
+    blob,
+    async commitOf(revision) {
+      if (isCommit(revision)) return revision;
+      const commit = (await readFile(ref(revision), "utf8").catch(() => "")).trim();
+      return isCommit(commit) ? commit : undefined;
+    },
+    async remember(revision, commit) {
+      if (isCommit(revision)) return;
+      await mkdir(dirname(ref(revision)), { recursive: true });
+      await writeAtomic(ref(revision), commit);
+    },
+    async place(checksum, commit, name) {
+      const path = join(snapshot(commit), name);
+      await mkdir(dirname(path), { recursive: true });
+      await rm(path, { force: true });
+      // where links are not allowed, as on Windows without developer mode, the snapshot holds the file itself
+      await symlink(relative(dirname(path), blob(checksum)), path).catch(() =>
+        copyFile(blob(checksum), path),
+      );
+    },
+  };
+}
+
+export interface CachedModel {
+  commit: string;
+  folder: string;
+  /** The first file that is not there; undefined for a whole model. */
+  missing: string | undefined;
+}
+
+/** What the cache holds of a model, or undefined for nothing. */
+export async function findCached(
+  repo: CachedRepo,
+  { revision }: HubReference,
+): Promise<CachedModel | undefined> {
+  const commit = await repo.commitOf(revision);
+  if (commit === undefined) return undefined;
+  const folder = repo.snapshot(commit);
+  if ((await sizeOf(folder)) === undefined) return undefined;
+  return { commit, folder, missing: await missingFile(folder) };
+}
+
+/** In bytes, through links; undefined when there is nothing. */
+export async function sizeOf(path: string): Promise<number | undefined> {
+  return (await stat(path).catch(() => undefined))?.size;
+}

@@ -1,0 +1,65 @@
+/** What the hub's refusals mean to whoever asked for a model. */
+import { MulliganError } from "../core/errors.ts";
+import type { HubReference } from "./reference.ts";
+import type { HubSettings } from "./settings.ts";
+
+/** The error for an answer that is not the file or list asked for. */
+export function refusal(
+  { status, headers }: Pick<Response, "status" | "headers">,
+  { name, revision }: HubReference,
+  { endpoint, token }: HubSettings,
+): MulliganError {
+  const code = headers.get("x-error-code");
+  const refuse = (rule: string, hint: string) =>
+    new MulliganError("hub", `model "${name}": ${rule}, got ${status} from ${endpoint}`, { hint });
+  if (code === "RevisionNotFound") {
+    return refuse(
+      `must have the revision "${revision}"`,
+      `its branches, tags and commits are at ${endpoint}/${name}/tree/main`,
+    );
+  }
+  if (status === 401 && token && /invalid credentials/i.test(headers.get("x-error-message") ?? "")) {
+    return refuse("needs a valid token", "renew HF_TOKEN, or the token file that `hf auth login` wrote");
+  }
+  if (code === "GatedRepo" || status === 403) {
+    const access = token ? "the token given may not read it" : "no token was given (HF_TOKEN)";
+    return refuse(
+      "is gated and must be opened to you",
+      `accept its terms at ${endpoint}/${name} and use a token that may read it; ${access}`,
+    );
+  }
+  if (status === 404 || status === 401) {
+    return refuse(
+      "must be a folder here, or a repository that may be read",
+      "check the spelling; a private repository needs HF_TOKEN",
+    );
+  }
+  if (status === 429) return refuse("must not be asked for so often", "wait a little, or set HF_TOKEN");
+  return refuse("must be answered for", "try again later: what has been fetched is kept");
+}
+
+/** The error for no answer at all. */
+export function unreachable({ endpoint }: HubSettings, cause: unknown): MulliganError {
+  const reason = (cause as Error).cause ?? cause;
+  const code = (reason as NodeJS.ErrnoException).code ?? (reason as Error).message;
+  return new MulliganError("hub", `${endpoint}: must be reached, got ${code}`, {
+    hint: "check the network and HF_ENDPOINT; with HF_HUB_OFFLINE=1 models come from the cache alone",
+    cause,
+  });
+}
+
+export function notInstalled(cause: unknown): MulliganError {
+  return new MulliganError(
+    "hub",
+    "a model from the hub needs the package @huggingface/hub, which is not there",
+    {
+      hint: "npm install @huggingface/hub, or give a folder: `hf download` makes one",
+      cause,
+    },
+  );
+}
+
+/** Did the hub give no answer, rather than one that says no? */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof MulliganError && error.code === "hub" && error.cause !== undefined;
+}
