@@ -97,6 +97,17 @@ describe("a model of the hub", () => {
     expect(hub.requests).toEqual([]);
   });
 
+  test("is looked at before its weights are fetched", async () => {
+    const seen: string[][] = [];
+    const accept = async (folder: string) => {
+      seen.push((await readdir(folder)).sort());
+      throw new Error("no such architecture");
+    };
+    await expect(fetchIt(REFERENCE, {}, { accept })).rejects.toThrow("no such architecture");
+    expect(seen).toEqual([WANTED.filter((name) => !isLarge(name))]);
+    expect(hub.requests.filter((line) => line.includes("safetensors"))).toEqual([]);
+  });
+
   test("may be a branch with a slash", async () => {
     await fetchIt({ name: NAME, revision: "refs/pr/1" });
     expect(readFileSync(repoFolder("refs", "refs", "pr", "1"), "utf8")).toBe(COMMIT);

@@ -7,7 +7,7 @@ import { MulliganError } from "../core/errors.ts";
 import { type CachedModel, type CachedRepo, cachedRepo, findCached, sizeOf } from "./cache.ts";
 import { type ConnectOptions, connect, type HubClient, type RemoteFile } from "./client.ts";
 import { downloadBlob } from "./download.ts";
-import { lackingName, missingFile, pickFiles } from "./model-files.ts";
+import { holdsWeights, lackingName, missingFile, pickFiles } from "./model-files.ts";
 import { type HubReference, isCommit } from "./reference.ts";
 import { isUnavailable } from "./refusals.ts";
 import { type Environment, type HubSettings, hubSettings } from "./settings.ts";
@@ -28,6 +28,8 @@ export interface FetchOptions extends ConnectOptions {
   /** Default: the process's. */
   env?: Environment;
   onEvent?: ((event: HubEvent) => void) | undefined;
+  /** Looks at the folder before weights are fetched into it; throws for a model that would be of no use. */
+  accept?: ((folder: string) => Promise<void>) | undefined;
 }
 
 /** Throws `MulliganError("hub")` that says what to do, `MulliganError("io")`, or the signal's reason. */
@@ -60,7 +62,7 @@ async function download(
   commit: string,
   { name }: HubReference,
   repo: CachedRepo,
-  { signal, onEvent = () => {} }: FetchOptions,
+  { signal, onEvent = () => {}, accept }: FetchOptions,
 ): Promise<void> {
   const all = await client.files(commit);
   const files = pickFiles(all);
@@ -73,7 +75,7 @@ async function download(
   const wanted = files.filter((_, i) => !isPlaced[i]);
   const total = wanted.reduce((sum, { size }) => sum + size, 0);
   let before = 0;
-  for (const file of wanted) {
+  const bring = async (file: RemoteFile) => {
     const blob = repo.blob(file.checksum);
     const onBytes = (bytes: number) =>
       onEvent({ type: "downloading", file: file.path, received: before + bytes, total });
@@ -82,7 +84,10 @@ async function download(
     await repo.place(file.checksum, commit, file.path);
     before += file.size;
     onEvent({ type: "downloading", file: file.path, received: before, total });
-  }
+  };
+  for (const file of wanted.filter(({ path }) => !holdsWeights(path))) await bring(file);
+  await accept?.(folder);
+  for (const file of wanted.filter(({ path }) => holdsWeights(path))) await bring(file);
   const missing = await missingFile(folder);
   if (missing !== undefined) throw lacks(name, missing, all);
 }

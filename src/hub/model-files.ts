@@ -15,6 +15,11 @@ const WHOLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 const SHARD = /^model-\d{5}-of-\d{5}\.safetensors$/;
 
+/** Large ones; a model's other files say what they are. */
+export function holdsWeights(name: string): boolean {
+  return name === WHOLE || SHARD.test(name);
+}
+
 /** Those of a repository's files to fetch, weights last. Only names without a folder: no listing leads out of the cache. */
 export function pickFiles<File extends { path: string }>(files: readonly File[]): File[] {
   const isWhole = files.some(({ path }) => path === WHOLE);

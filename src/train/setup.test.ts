@@ -75,6 +75,19 @@ describe("a model by its name on the hub", () => {
     });
   });
 
+  test("of an architecture that is not supported is refused before its weights are fetched", async () => {
+    const config = Buffer.from(
+      JSON.stringify({ ...JSON.parse(String(files["config.json"])), model_type: "rwkv" }),
+    );
+    const hub = await fakeHub({ "org/other": { files: { ...files, "config.json": config } } });
+    await inFolder({ HF_ENDPOINT: hub.endpoint }, async () => {
+      const settings = MulliganConfig.parse({ model: "org/other", threads: 1 });
+      await expect(openSetup(settings, { splits: [] })).rejects.toMatchObject({ code: "model" });
+      expect(hub.requests.filter((line) => line.includes("safetensors"))).toEqual([]);
+    });
+    await hub.close();
+  });
+
   test("is a folder where there is one of that name, good or bad", async () => {
     await inFolder({ HF_HUB_OFFLINE: "1" }, async (folder) => {
       const settings = MulliganConfig.parse({ model: "org/mini", threads: 1 });

@@ -11,6 +11,7 @@ import type { EngineProfile } from "../core/profile.ts";
 import type { Problem, Split, Task } from "../core/task.ts";
 import type { Engine } from "../engine/contract.ts";
 import { type AdapterSource, createLocalEngine, isAdapterFolder } from "../engine/index.ts";
+import { requireSupported } from "../engine/local/supported.ts";
 import { type FetchOptions, fetchModel, type HubEvent } from "../hub/fetch-model.ts";
 import { parseReference } from "../hub/reference.ts";
 import { openPolicy } from "../loop/policy.ts";
@@ -69,7 +70,7 @@ async function findModel(
 ): Promise<{ folder: string; model: string }> {
   const reference = existsSync(model) ? undefined : parseReference(model);
   if (!reference) return { folder: modelFolder(model), model };
-  const { folder, commit } = await fetchModel(reference, options);
+  const { folder, commit } = await fetchModel(reference, { ...options, accept: requireSupported });
   return { folder, model: `${reference.name}@${commit}` };
 }
 
