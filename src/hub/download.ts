@@ -10,6 +10,7 @@ import { unwritable } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
 import { sizeOf } from "./cache.ts";
 import type { HubClient, RemoteFile } from "./client.ts";
+import { claimPartial } from "./partial-file.ts";
 
 /** Tries for a file whose connection breaks. Arbitrary. */
 const TRIES = 3;
@@ -28,11 +29,7 @@ export async function downloadBlob(
   path: string,
   { onBytes, signal }: DownloadOptions,
 ): Promise<void> {
-  // not Python's name: it may be writing to that
-  const partial = `${path}.mulligan.incomplete`;
-  await mkdir(dirname(path), { recursive: true }).catch((cause) => {
-    throw unwritable(path, cause);
-  });
+  const partial = await partialOf(path);
   for (let left = TRIES - 1; ; left--) {
     try {
       await fetchRest(client, commit, file, partial, onBytes);
@@ -51,6 +48,15 @@ export async function downloadBlob(
     });
   }
   await rename(partial, path);
+}
+
+async function partialOf(path: string): Promise<string> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    return await claimPartial(path);
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
 }
 
 async function fetchRest(

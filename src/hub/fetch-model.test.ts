@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -9,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -141,7 +142,8 @@ describe("a model of the hub", () => {
 });
 
 describe("an interrupted download", () => {
-  const partial = () => repoFolder("blobs", `${sha256(weights)}.mulligan.incomplete`);
+  const partial = (pid = process.pid) =>
+    repoFolder("blobs", `${sha256(weights)}.${hostname()}-${pid}.incomplete`);
 
   test("goes on by itself where one connection broke", async () => {
     hub.faults.cuts = [40_000];
@@ -165,6 +167,16 @@ describe("an interrupted download", () => {
     expect(bytesAsked().at(-1)).toBe(`GET content/${NAME}/model.safetensors bytes=${kept}-`);
     expect(contents(folder)).toEqual(weights);
     expect(existsSync(partial())).toBe(false);
+  });
+
+  test("goes on where a process left it that ended, and leaves a running one its own", async () => {
+    const ended = spawnSync(process.execPath, ["--version"]).pid;
+    mkdirSync(repoFolder("blobs"), { recursive: true });
+    writeFileSync(partial(ended), weights.subarray(0, 60_000));
+    writeFileSync(partial(process.ppid), "theirs");
+    expect(contents((await fetchIt()).folder)).toEqual(weights);
+    expect(bytesAsked().at(-1)).toBe(`GET content/${NAME}/model.safetensors bytes=60000-`);
+    expect([ended, process.ppid].map((pid) => existsSync(partial(pid)))).toEqual([false, true]);
   });
 
   test("begins anew where the server knows no ranges", async () => {
@@ -209,7 +221,7 @@ describe("contents that are wrong", () => {
 
   test("that were kept too long are dropped", async () => {
     mkdirSync(repoFolder("blobs"), { recursive: true });
-    const partial = repoFolder("blobs", `${sha256(weights)}.mulligan.incomplete`);
+    const partial = repoFolder("blobs", `${sha256(weights)}.${hostname()}-${process.pid}.incomplete`);
     writeFileSync(partial, Buffer.concat([weights, weights]));
     expect(contents((await fetchIt()).folder)).toEqual(weights);
   });
