@@ -12,6 +12,7 @@ import { registerCollect } from "./collect.ts";
 import type { CliContext } from "./context.ts";
 import { registerDemo } from "./demo.ts";
 import { registerEval } from "./eval.ts";
+import { registerExport } from "./export.ts";
 import { normalizeFlags } from "./flags.ts";
 import { registerInit } from "./init.ts";
 import { INTERRUPTED } from "./interrupt.ts";
@@ -53,6 +54,7 @@ export function createProgram(context: CliContext): Command {
     registerTrain,
     registerEval,
     registerSample,
+    registerExport,
     registerSwap,
     registerInit,
     registerCheckTask,

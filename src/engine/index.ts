@@ -3,5 +3,13 @@
 export * from "./contract.ts";
 export { type BenchOptions, type BenchReport, benchEngine } from "./local/bench.ts";
 export type { LocalEngineOptions } from "./local/core.ts";
+export {
+  EXPORT_DTYPES,
+  EXPORT_FORMATS,
+  type ExportDtype,
+  type ExportFormat,
+  type ExportOptions,
+  exportWeights,
+} from "./local/export.ts";
 export { createLocalEngine } from "./local/local-engine.ts";
 export { type AdapterSource, isAdapterFolder } from "./local/weights.ts";

@@ -15,12 +15,28 @@ const DATA_TYPE: Record<DType, number> = { float32: 1, float64: 11, int64: 7, bo
 /** onnx.AttributeProto.AttributeType */
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 };
 
+/** onnx.TensorProto.DataLocation */
+const EXTERNAL = 1;
+
 type Write = (writer: BinaryWriter) => void;
 
-export function encodeOnnx(graph: Graph): Uint8Array {
+/** Where the numbers of a large constant lie when they are not in the file itself. */
+export interface ExternalData {
+  /** File beside the model's. */
+  location: string;
+  /** Bytes. */
+  offset: number;
+  length: number;
+}
+
+/** `external` names the constants that are left out, by name. */
+export function encodeOnnx(
+  graph: Graph,
+  external: ReadonlyMap<string, ExternalData> = new Map(),
+): Uint8Array {
   const writer = new BinaryWriter();
   writer.tag(1, WireType.Varint).int64(IR_VERSION);
-  message(writer, 7, (w) => writeGraph(w, graph));
+  message(writer, 7, (w) => writeGraph(w, graph, external));
   message(writer, 8, (w) => writeOpset(w, "", OPSET_VERSION));
   message(writer, 8, (w) => writeOpset(w, "com.microsoft", MICROSOFT_OPSET_VERSION));
   return writer.finish();
@@ -45,10 +61,12 @@ function writeOpset(writer: BinaryWriter, domain: string, version: number): void
   integer(writer, 2, version);
 }
 
-function writeGraph(writer: BinaryWriter, graph: Graph): void {
+function writeGraph(writer: BinaryWriter, graph: Graph, external: ReadonlyMap<string, ExternalData>): void {
   for (const node of graph.nodes) message(writer, 1, (w) => writeNode(w, node, graph.outputNames));
   text(writer, 2, "mulligan");
-  for (const { value, data } of graph.constants) message(writer, 5, (w) => writeTensor(w, value, data));
+  for (const { value, data } of graph.constants) {
+    message(writer, 5, (w) => writeTensor(w, value, external.get(value.name) ?? data));
+  }
   for (const value of graph.inputs) message(writer, 11, (w) => writeValueInfo(w, value));
   for (const value of graph.outputs) message(writer, 12, (w) => writeValueInfo(w, value));
 }
@@ -73,10 +91,20 @@ function writeAttribute(writer: BinaryWriter, name: string, attribute: Attribute
   integer(writer, 20, ATTRIBUTE_TYPE[kind]);
 }
 
-function writeTensor(writer: BinaryWriter, value: Value, data: TensorData): void {
+function writeTensor(writer: BinaryWriter, value: Value, data: TensorData | ExternalData): void {
   for (const dim of value.shape) integer(writer, 1, dim as number);
   integer(writer, 2, DATA_TYPE[value.dtype]);
   text(writer, 8, value.name);
+  if ("location" in data) {
+    for (const [key, entry] of Object.entries(data)) {
+      message(writer, 13, (w) => {
+        text(w, 1, key);
+        text(w, 2, String(entry));
+      });
+    }
+    integer(writer, 14, EXTERNAL);
+    return;
+  }
   writer
     .tag(9, WireType.LengthDelimited)
     .bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));

@@ -198,7 +198,8 @@ async function readFully(file: FileHandle, path: string, bytes: Uint8Array, posi
   return bytes;
 }
 
-async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Appends all bytes: a write may take fewer than it was given. */
+export async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     done += (await file.write(bytes, done)).bytesWritten;
   }

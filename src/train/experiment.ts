@@ -28,8 +28,9 @@ import { rewindRun } from "../store/rewind.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
 import { requireSameRun } from "./checkpoint.ts";
 import { MulliganConfig } from "./config.ts";
+import { exportModel } from "./export.ts";
 import { requireItems, requireKnown } from "./preflight.ts";
-import { exportModel, type Setup } from "./setup.ts";
+import type { Setup } from "./setup.ts";
 import { attemptDecoding } from "./source.ts";
 import { type TrainEvent, train } from "./trainer.ts";
 

@@ -3,7 +3,6 @@
  * can be found wrong without sampling is found here, before a run writes anything.
  */
 import { existsSync } from "node:fs";
-import { copyFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MulliganError } from "../core/errors.ts";
@@ -64,7 +63,7 @@ export function modelFolder(model: string): string {
 }
 
 /** The folder of a model, fetched where it is a hub name, and what a run writes down to find the same one again. */
-async function findModel(
+export async function findModel(
   model: string,
   options: Pick<FetchOptions, "signal" | "onEvent">,
 ): Promise<{ folder: string; model: string }> {
@@ -119,7 +118,7 @@ export async function openSetup(
 }
 
 /** Where the engine takes its weights from, and what learns when they do not. */
-function weightsOf(
+export function weightsOf(
   settings: MulliganConfig,
   model: string,
   checkpoint: string | undefined,
@@ -152,20 +151,4 @@ async function problemsOf(task: Task, split: Split, count: number): Promise<read
   throw new MulliganError("data", `task "${task.name}": the ${split} split must have problems, got none`, {
     hint: `give the task rows for ${split}, or more rows to split`,
   });
-}
-
-const TOKENIZER_FILES = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "generation_config.json",
-  "chat_template.jinja",
-];
-
-/** The engine's weights with the tokenizer they belong to: a folder that transformers, vLLM and llama.cpp load. */
-export async function exportModel({ policy, model }: Setup, folder: string): Promise<void> {
-  await policy.engine.saveWeights(folder);
-  for (const name of TOKENIZER_FILES) {
-    if (existsSync(join(model, name))) await copyFile(join(model, name), join(folder, name));
-  }
 }

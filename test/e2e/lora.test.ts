@@ -1,7 +1,7 @@
 /** A user trains an adapter: what a run leaves, how it goes on, and what other commands make of it. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Flags, makeFolder, makeParityTask, makeTinyModel, run, tiny } from "./tiny.test.kit.ts";
 
 let folder: string;
@@ -90,4 +90,61 @@ test("an adapter that is not there is named", async () => {
   });
   expect(code).toBe(1);
   expect(err).toContain(`${join(folder, "nowhere", "adapter_config.json")}: cannot be read`);
+});
+
+describe("export", () => {
+  const exported = (name: string, flags: Flags) =>
+    run("export", { "--checkpoint": whole, "--output": join(folder, name), ...flags });
+
+  test("merges the adapter into a Hugging Face folder with its tokenizer", async () => {
+    const { code, out } = await exported("merged", {});
+    expect([code, out]).toEqual([0, `${join(folder, "merged")}\n`]);
+    expect(await weightsOf(join(folder, "merged"))).toBe(await weightsOf(join(whole, "model")));
+    expect((await readdir(join(folder, "merged"))).sort()).toEqual(
+      (await readdir(join(whole, "model"))).sort(),
+    );
+  });
+
+  test("writes half as much in bfloat16, which loads again", async () => {
+    await exported("half", { "--dtype": "bfloat16" });
+    const size = async (name: string) => (await stat(join(folder, name, "model.safetensors"))).size;
+    expect(await size("half")).toBeLessThan(
+      0.6 * (await stat(join(whole, "model", "model.safetensors"))).size,
+    );
+    const config = JSON.parse(await readFile(join(folder, "half", "config.json"), "utf8"));
+    expect(config.torch_dtype).toBe("bfloat16");
+    expect((await run("eval", { "--checkpoint": join(folder, "half"), ...flagsOfTask() })).code).toBe(0);
+  });
+
+  test("writes the adapter alone, as the checkpoint holds it", async () => {
+    await exported("adapter", { "--format": "adapter" });
+    const file = "adapter_model.safetensors";
+    expect(await readFile(join(folder, "adapter", file))).toEqual(
+      await readFile(join(whole, "checkpoint-2", file)),
+    );
+  });
+
+  test("writes an ONNX graph as Optimum lays it out", async () => {
+    await exported("onnx", { "--format": "onnx" });
+    expect(await readdir(join(folder, "onnx", "onnx"))).toEqual(["model.onnx"]);
+    expect(await readdir(join(folder, "onnx"))).toContain("tokenizer.json");
+  });
+
+  test("refuses a folder that holds something, an adapter where there is none, and a dtype that a form has not", async () => {
+    const error = async (flags: Flags, name = "refused") => (await exported(name, flags)).err.split("\n")[0];
+    expect(await error({}, "merged")).toBe(
+      `error: output: must be a new or empty folder, got "${join(folder, "merged")}"`,
+    );
+    expect(await error({ "--format": "onnx", "--dtype": "float16" })).toBe(
+      "error: dtype: must be float32 for the format onnx, got float16",
+    );
+    expect(await error({ "--format": "adapter", "--checkpoint": join(whole, "model") })).toContain(
+      "error: format: adapter needs a run that trained one (--lora-r)",
+    );
+  });
+
+  const flagsOfTask = () => {
+    const { "--task": task, "--model": model, "--preset": preset } = flags;
+    return { "--task": task!, "--model": model!, "--preset": preset!, "--task-options": "{}" };
+  };
 });

@@ -1,0 +1,50 @@
+/** Models for other programs: weights in one of several forms, with the tokenizer that they belong to. */
+import { existsSync } from "node:fs";
+import { copyFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { MulliganError } from "../core/errors.ts";
+import { type ExportOptions, exportWeights } from "../engine/index.ts";
+import type { MulliganConfig } from "./config.ts";
+import { findModel, type Setup, type SetupOptions, weightsOf } from "./setup.ts";
+
+const TOKENIZER_FILES = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "generation_config.json",
+  "chat_template.jinja",
+];
+
+/** The engine's weights with their tokenizer: a folder that transformers, vLLM and llama.cpp's converter load. */
+export async function exportModel({ policy, model }: Setup, folder: string): Promise<void> {
+  await policy.engine.saveWeights(folder);
+  await copyTokenizer(model, folder);
+}
+
+/**
+ * The configuration's model, or a checkpoint of it, into a new or empty folder. Throws `MulliganError("io")` when there
+ * are other files, and what loading and saving throw.
+ */
+export async function exportCheckpoint(
+  settings: MulliganConfig,
+  folder: string,
+  { checkpoint, onHubEvent, signal, ...form }: ExportOptions & Omit<SetupOptions, "splits">,
+): Promise<void> {
+  const files = await readdir(folder).catch((): string[] => []);
+  if (files.length > 0) {
+    throw new MulliganError("io", `output: must be a new or empty folder, got "${folder}"`, {
+      hint: "choose another folder with --output",
+    });
+  }
+  const { folder: model } = await findModel(settings.model, { onEvent: onHubEvent, signal });
+  // without a checkpoint the weights are the model's own: an adapter that nobody trained changes nothing
+  const source = checkpoint === undefined ? { weights: model } : weightsOf(settings, model, checkpoint);
+  await exportWeights(source, folder, form);
+  await copyTokenizer(model, folder);
+}
+
+async function copyTokenizer(from: string, to: string): Promise<void> {
+  for (const name of TOKENIZER_FILES) {
+    if (existsSync(join(from, name))) await copyFile(join(from, name), join(to, name));
+  }
+}
