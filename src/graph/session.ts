@@ -39,6 +39,8 @@ export interface SessionOptions {
   device?: Device;
   /** Measure each op: costs some time, and a temporary file of half a kilobyte per op and run. */
   profile?: boolean;
+  /** Give memory back after each run instead of keeping the most that a run has needed. Default false: new memory costs time. */
+  frugal?: boolean;
 }
 
 export async function createSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
@@ -52,6 +54,7 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     executionProviders:
       options.device === undefined || options.device === "cpu" ? ["cpu"] : [options.device, "cpu"],
     logSeverityLevel: 3,
+    ...(options.frugal && { enableCpuMemArena: false, enableMemPattern: false }),
     ...(profileFile && { enableProfiling: true, profileFilePrefix: profileFile.prefix }),
   });
   let [runs, seconds] = [0, 0];

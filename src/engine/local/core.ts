@@ -72,6 +72,12 @@ export interface Core extends Engine {
 /** Packing copies the weights. Arbitrary: the largest model measured has 5 M parameters (docs/benchmarks.md). */
 const PACKED_MODEL = 2 ** 24;
 
+/**
+ * A larger model's graphs give their memory back after each run: kept by every graph, it came to several times the
+ * weights, and what new memory costs is small beside the products (docs/benchmarks.md, real shapes).
+ */
+const FRUGAL_MODEL = 2 ** 24;
+
 export function createCore(
   weights: Weights,
   threads: number,
@@ -108,7 +114,8 @@ export function createCore(
     const key = `${graph}, ${workers} ${workers === 1 ? "thread" : "threads"}`;
     let compiled = among.get(key);
     if (!compiled) {
-      compiled = createSession(build(), { threads: workers, device, profile });
+      const frugal = flat.length > FRUGAL_MODEL;
+      compiled = createSession(build(), { threads: workers, device, profile, frugal });
       among.set(key, compiled);
     }
     return compiled;
