@@ -4,7 +4,7 @@
  */
 import { copyFile, mkdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { writeAtomic } from "../core/atomic-file.ts";
+import { unwritable, writeAtomic } from "../core/atomic-file.ts";
 import { missingFile } from "./model-files.ts";
 import { type HubReference, isCommit } from "./reference.ts";
 
@@ -35,19 +35,27 @@ export function cachedRepo(cache: string, name: string): CachedRepo {
     },
     async remember(revision, commit) {
       if (isCommit(revision)) return;
-      await mkdir(dirname(ref(revision)), { recursive: true });
+      await makeFolder(dirname(ref(revision)));
       await writeAtomic(ref(revision), commit);
     },
     async place(checksum, commit, name) {
       const path = join(snapshot(commit), name);
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       await rm(path, { force: true });
       // where links are not allowed, as on Windows without developer mode, the snapshot holds the file itself
-      await symlink(relative(dirname(path), blob(checksum)), path).catch(() =>
-        copyFile(blob(checksum), path),
-      );
+      await symlink(relative(dirname(path), blob(checksum)), path)
+        .catch(() => copyFile(blob(checksum), path))
+        .catch((cause) => {
+          throw unwritable(path, cause);
+        });
     },
   };
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((cause) => {
+    throw unwritable(path, cause);
+  });
 }
 
 export interface CachedModel {

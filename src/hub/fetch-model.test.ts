@@ -202,6 +202,12 @@ describe("an interrupted download", () => {
   });
 });
 
+test("a cache that cannot be written is said", async () => {
+  writeFileSync(join(home, "file"), "");
+  const error = await failureOf(fetchIt(REFERENCE, { HF_HUB_CACHE: join(home, "file", "hub") }));
+  expect(error).toMatchObject({ code: "io", message: expect.stringContaining("cannot be written") });
+});
+
 describe("contents that are wrong", () => {
   test("on the way get no final name, and come anew the next time", async () => {
     hub.faults.corrupt = true;
