@@ -4,7 +4,7 @@
  */
 import { MulliganError } from "../core/errors.ts";
 import { type HubReference, isCommit } from "./reference.ts";
-import { notInstalled, refusal, unreachable } from "./refusals.ts";
+import { notInstalled, refusal, senseless, unreachable } from "./refusals.ts";
 import type { HubSettings } from "./settings.ts";
 
 export interface RemoteFile {
@@ -57,27 +57,34 @@ export async function connect(
     throw refusal(response, reference, settings);
   };
 
+  const understand = async <T>(answer: Promise<T>): Promise<T> => {
+    try {
+      return await answer;
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw cause instanceof MulliganError ? cause : senseless(settings, cause);
+    }
+  };
+
   return {
     async commit() {
       const { revision } = reference;
-      const { sha } = await modelInfo({
-        name,
-        revision,
-        additionalFields: ["sha"],
-        hubUrl: endpoint,
-        fetch: ask,
-      });
+      const { sha } = await understand(
+        modelInfo({ name, revision, additionalFields: ["sha"], hubUrl: endpoint, fetch: ask }),
+      );
       if (isCommit(sha)) return sha;
       throw new MulliganError("hub", `${endpoint}: must name the commit of "${revision}", got ${sha}`);
     },
     async files(commit) {
       const repo = { type: "model", name } as const;
+      const entries = listFiles({ repo, revision: commit, hubUrl: endpoint, fetch: ask });
       const files: RemoteFile[] = [];
-      for await (const entry of listFiles({ repo, revision: commit, hubUrl: endpoint, fetch: ask })) {
-        const { type, path, size, oid, lfs } = entry;
+      for (;;) {
+        const { done, value } = await understand(entries.next());
+        if (done) return files;
+        const { type, path, size, oid, lfs } = value;
         if (type === "file") files.push({ path, size, checksum: checkedSum(path, lfs?.oid ?? oid) });
       }
-      return files;
     },
     async open(commit, path, start) {
       const url = `${endpoint}/${name}/resolve/${commit}/${encodeURIComponent(path)}`;

@@ -306,6 +306,14 @@ describe("a refusal says what to do:", () => {
     expect(error.message).toContain(`got ${status}`);
   });
 
+  test("an answer that is no hub's, an endpoint that is none", async () => {
+    hub.faults.status = 200;
+    const senseless = await failureOf(fetchIt());
+    expect(senseless).toMatchObject({ code: "hub", hint: expect.stringContaining("HF_ENDPOINT") });
+    const endpoint = await failureOf(fetchIt(REFERENCE, { HF_ENDPOINT: "not a url" }));
+    expect(endpoint).toMatchObject({ code: "hub", message: expect.stringMatching(/^not a url: must/) });
+  });
+
   test.each([
     ["pytorch_model.bin", "model.safetensors", "pickled"],
     ["model.Q4_K_M.gguf", "model.safetensors", "GGUF"],

@@ -48,6 +48,15 @@ export function unreachable({ endpoint }: HubSettings, cause: unknown): Mulligan
   });
 }
 
+/** The error for an answer that is none of a hub's, such as a network's page to log in. */
+export function senseless({ endpoint }: HubSettings, cause: unknown): MulliganError {
+  return new MulliganError(
+    "hub",
+    `${endpoint}: must answer as the Hugging Face hub does, got ${(cause as Error).message}`,
+    { hint: "check HF_ENDPOINT, and whether the network asks to log in first", cause },
+  );
+}
+
 export function notInstalled(cause: unknown): MulliganError {
   return new MulliganError(
     "hub",
