@@ -24,7 +24,7 @@ describe("a model", () => {
 
   test("that does not exist", async () => {
     expect(await bench.refusal({ "--model": join(bench.own, "nowhere") })).toMatch(
-      /^error: model: must be a Hugging Face folder or a shipped model, got ".*nowhere"\nhint: "mini" is shipped/,
+      /^error: model: must be a Hugging Face folder, a hub name or a shipped model, got ".*nowhere"\nhint: "mini" is shipped/,
     );
   });
 

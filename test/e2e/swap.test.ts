@@ -112,7 +112,7 @@ describe("refused, before anything is sampled:", () => {
     [
       "a run whose starting model is gone",
       (run) => edit(join(run, "config.json"), (config) => ({ ...config, model: "./gone" })),
-      /model: must be a Hugging Face folder or a shipped model, got "\.\/gone"\nhint: /,
+      /model: must be a Hugging Face folder, a hub name or a shipped model, got "\.\/gone"\nhint: /,
     ],
     [
       "settings that are no run's",
