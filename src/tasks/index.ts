@@ -1,5 +1,9 @@
 /** The public surface of tasks: one's own by `defineTask`, the built-in ones, and what they are made of. */
 export type { Message, Problem, Split, Task, ToolDefinition, Verdict, VerifierAnswer } from "../core/task.ts";
+export { type Gsm8kRow, gsm8k, verifyGsm8k } from "./benchmarks/gsm8k.ts";
+export { type MathRow, math, verifyMath } from "./benchmarks/math.ts";
+export { type MultipleChoiceRow, multipleChoice, verifyChoice } from "./benchmarks/multiple-choice.ts";
+export type { QuestionOptions } from "./benchmarks/question-task.ts";
 export { type EnumerateOptions, isSolvable, type Operators, solutions } from "./countdown/enumerate.ts";
 export {
   type CountdownRow,

@@ -25,12 +25,28 @@ const SUMS = `
     verify: (answer, { a, b }) => Number(answer) === a + b,
   });`;
 
-test.each(BUILT_IN_TASKS)("%s loads by name and gives problems that can be prompted", async (name) => {
-  const task = await loadTask(name, { validation: 20 });
-  expect(task.name).toBe(name);
-  const problems = await task.problems("validation");
-  expect(problems).toHaveLength(20);
-  expect(task.prompt(problems[0]!.row).at(-1)!.role).toBe("user");
+const ON_FILES = ["gsm8k", "math", "multiple-choice"];
+
+test.each(BUILT_IN_TASKS.filter((name) => !ON_FILES.includes(name)))(
+  "%s loads by name and gives problems that can be prompted",
+  async (name) => {
+    const task = await loadTask(name, { validation: 20 });
+    expect(task.name).toBe(name);
+    const problems = await task.problems("validation");
+    expect(problems).toHaveLength(20);
+    expect(task.prompt(problems[0]!.row).at(-1)!.role).toBe("user");
+  },
+);
+
+test.each(ON_FILES)("%s loads by name and asks for a file", async (name) => {
+  expect(BUILT_IN_TASKS).toContain(name);
+  await expect(loadTask(name)).rejects.toMatchObject({
+    code: "config",
+    hint: expect.stringMatching(/"source"/),
+  });
+  const source = await file("rows.jsonl", '{"question": "1 + 1?", "choices": ["2", "3"], "answer": "2"}');
+  const problems = await (await loadTask(name, { source: { test: source } })).problems("test");
+  expect(problems).toHaveLength(1);
 });
 
 test.each(["mulligan/tasks", "mulligan"])(

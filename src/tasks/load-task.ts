@@ -4,6 +4,9 @@ import { dirname, resolve } from "node:path";
 import { MulliganError, nearestName } from "../core/errors.ts";
 import { createRng } from "../core/rng.ts";
 import type { Task } from "../core/task.ts";
+import { gsm8k } from "./benchmarks/gsm8k.ts";
+import { math } from "./benchmarks/math.ts";
+import { multipleChoice } from "./benchmarks/multiple-choice.ts";
 import { countdown } from "./countdown/task.ts";
 import { functionCalling } from "./function-calling/task.ts";
 import { importDefault } from "./import-file.ts";
@@ -16,6 +19,9 @@ const BUILT_IN: Readonly<Record<string, (options: never) => Task>> = {
   "function-calling": functionCalling,
   retention,
   "tool-calling": toolCalling,
+  gsm8k,
+  math,
+  "multiple-choice": multipleChoice,
 };
 
 export const BUILT_IN_TASKS: readonly string[] = Object.keys(BUILT_IN);

@@ -8,7 +8,7 @@ import {
   type LiteralObject,
   parseLiteral,
 } from "../../verify/literal.ts";
-import { listOf, objectOf, plainFrom, RowError, textOf } from "./read.ts";
+import { listOf, objectOf, plainFrom, RowError, textOf } from "../row-columns.ts";
 import type { ToolCallingRow } from "./row.ts";
 import { schemaFromBfcl, schemaFromPython } from "./types.ts";
 

@@ -2,18 +2,12 @@
  * Reads rows of function calling from a user's file: xlam-function-calling-60k, BFCL, or OpenAI's messages and tools. Every
  * row is checked before a run begins, and a mistake is named with its file and row.
  */
-import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { MulliganError } from "../../core/errors.ts";
-import {
-  isObject,
-  type Literal,
-  type LiteralObject,
-  parseLiteral,
-  readLiteral,
-} from "../../verify/literal.ts";
+import type { Literal, LiteralObject } from "../../verify/literal.ts";
+import { readJsonRows } from "../json-rows.ts";
+import { plainFrom, RowError } from "../row-columns.ts";
 import { rowFromBfcl, rowFromOpenAi, rowFromXlam } from "./formats.ts";
-import { plainFrom, RowError } from "./read.ts";
 import { expectedCalls, type ToolCallingRow } from "./row.ts";
 
 export const ROW_FORMATS = ["xlam", "bfcl", "openai"] as const;
@@ -29,8 +23,7 @@ export async function loadToolCallingRows(
   path: string,
   { format }: LoadRows = {},
 ): Promise<ToolCallingRow[]> {
-  const objects = await readObjects(path);
-  if (objects.length === 0) throw new MulliganError("data", `${path}: holds no rows`);
+  const objects = await readJsonRows(path);
   const used = format ?? formatOf(objects[0]!);
   if (used === undefined) {
     throw new MulliganError(
@@ -89,42 +82,8 @@ function columns(row: LiteralObject): string {
 /** BFCL's answers by row, from `possible_answer/` beside the rows; none are written for rows that no tool answers. */
 async function readBfclAnswers(path: string): Promise<Map<string, Literal>> {
   if (basename(path).includes("irrelevance")) return new Map();
-  const rows = await readObjects(join(dirname(path), "possible_answer", basename(path)));
+  const rows = await readJsonRows(join(dirname(path), "possible_answer", basename(path)));
   return new Map(
     rows.map((row) => [String(plainFrom(row.get("id") ?? null)), row.get("ground_truth") ?? null]),
   );
-}
-
-/** Objects with their numbers as written. BFCL's `.json` files are JSON Lines, so the text decides. */
-async function readObjects(path: string): Promise<LiteralObject[]> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new MulliganError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "give the path of a .json or .jsonl file, relative to the current folder",
-      cause,
-    });
-  });
-  const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
-  if (text.trimStart().startsWith("[")) return listOf(path, text);
-  return text.split("\n").flatMap((line, index): LiteralObject[] => {
-    if (line.trim() === "") return [];
-    const value = parseLiteral(line);
-    if (value !== undefined && isObject(value)) return [value];
-    throw new MulliganError("data", `${path}, line ${index + 1}: must be one JSON object, ${faultOf(line)}`, {
-      hint: "give JSON Lines, or one JSON list",
-    });
-  });
-}
-
-function listOf(path: string, text: string): LiteralObject[] {
-  const list = parseLiteral(text) as readonly Literal[] | undefined;
-  if (list === undefined) throw new MulliganError("data", `${path}: not a JSON list, ${faultOf(text)}`);
-  return list.map((row, index) => {
-    if (isObject(row)) return row;
-    throw new MulliganError("data", `${path}, row ${index + 1}: must be an object`);
-  });
-}
-
-function faultOf(text: string): string {
-  const reading = readLiteral(text, 0, "json");
-  return "error" in reading ? `got ${reading.error} at character ${reading.at + 1}` : "got something else";
 }
