@@ -45,7 +45,7 @@ export {
 export { type RetentionOptions, retention, verifyRetention } from "./retention/task.ts";
 export { generateToolCalls, type XlamRow } from "./tool-calling/generate.ts";
 export { loadToolCallingRows, type RowFormat } from "./tool-calling/load.ts";
-export { formatCall, goldCalls, type ToolCallingRow } from "./tool-calling/row.ts";
+export { formatCall, goldAnswer, goldCalls, type ToolCallingRow } from "./tool-calling/row.ts";
 export {
   type ToolCallingOptions,
   type ToolMatching,

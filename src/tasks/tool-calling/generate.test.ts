@@ -3,7 +3,7 @@ import { parseLiteral } from "../../verify/literal.ts";
 import { CATALOG } from "./catalog.ts";
 import { rowFromXlam } from "./formats.ts";
 import { generateToolCalls, type XlamRow } from "./generate.ts";
-import { formatCall, goldCalls } from "./row.ts";
+import { goldAnswer } from "./row.ts";
 import { verifyToolCalls } from "./task.ts";
 
 const rows = generateToolCalls({ count: 400, seed: 1 });
@@ -72,8 +72,7 @@ describe("generated rows", () => {
     for (const [index, row] of rows.entries()) {
       const read = rowFromXlam(new Map(Object.entries(row)), index);
       expect(parseLiteral(read.answers)).toEqual(parseLiteral(row.answers));
-      const answer = goldCalls(read).map((call) => `<tool_call>\n${formatCall(call)}\n</tool_call>`);
-      expect(verifyToolCalls(answer.join("\n"), read)).toEqual({ kind: "solved" });
+      expect(verifyToolCalls(goldAnswer(read), read)).toEqual({ kind: "solved" });
     }
   });
 

@@ -32,7 +32,7 @@ export function promptWithTools(
   return [{ role: "system", content: `${first.content}\n\n${hermesText(tools)}` }, ...messages.slice(1)];
 }
 
-/** As Qwen2.5's template has it. */
+/** After Qwen2.5's template. */
 function hermesText(tools: readonly ToolDefinition[]): string {
   return `# Tools
 

@@ -104,6 +104,13 @@ export function formatCall({ name, arguments: given }: Call): string {
   return `{"name": ${JSON.stringify(name)}, "arguments": ${formatLiteral(given)}}`;
 }
 
+/** A right answer as most templates have it written: a `<tool_call>` block for each call. */
+export function goldAnswer(row: ToolCallingRow): string {
+  return goldCalls(row)
+    .map((call) => `<tool_call>\n${formatCall(call)}\n</tool_call>`)
+    .join("\n");
+}
+
 /** The part of JSON Schema that is read here. */
 export interface Schema {
   type?: string;
