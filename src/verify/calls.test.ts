@@ -169,5 +169,5 @@ test("takes no longer than linear time", () => {
     parseCalls(`f(a=${piece.repeat(Math.floor(65_000 / piece.length))}`);
     return (performance.now() - start) / 1000;
   });
-  expect(Math.max(...seconds)).toBeLessThan(0.5);
+  expect(Math.max(...seconds)).toBeLessThan(2); // quadratic: more than 4
 });

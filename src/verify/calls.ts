@@ -98,8 +98,9 @@ function jsonIn(text: string): Found[] {
   for (let match = opening.exec(text); match; match = opening.exec(text)) {
     const reading = readLiteral(text, match.index, "json");
     if ("error" in reading) {
-      if (match[0] === "{") found.push({ error: `${reading.error} at character ${reading.at + 1}` });
-      opening.lastIndex = Math.max(opening.lastIndex, match[0] === "{" ? reading.at : match.index + 1);
+      // a list may be prose that holds an object; an object that breaks off makes the answer invalid
+      if (match[0] === "{") return [{ error: `${reading.error} at character ${reading.at + 1}` }];
+      opening.lastIndex = match.index + 1;
     } else {
       opening.lastIndex = reading.end;
       if (isMeantAsCall(reading.value)) found.push(reading);

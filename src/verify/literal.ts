@@ -50,6 +50,7 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
 
 /** The first place at or after `from` that is no space. */
 export function skipSpace(text: string, from: number): number {
+  if (text.charCodeAt(from) > 0x20) return from;
   SPACE.lastIndex = from;
   SPACE.test(text);
   return SPACE.lastIndex;
@@ -169,9 +170,8 @@ function createReader(text: string, start: number, dialect: Dialect) {
     const quote = text[at];
     if (quote !== '"' && !(quote === "'" && dialect === "python")) return fail("a string expected");
     const open = at;
-    let end = open + 1;
-    while (end < text.length && text[end] !== quote) end += text[end] === "\\" ? 2 : 1;
-    if (end >= text.length) {
+    const end = endOfString(text, open + 1, quote);
+    if (end === undefined) {
       at = text.length;
       return fail("a string without end");
     }
@@ -185,6 +185,20 @@ function createReader(text: string, start: number, dialect: Dialect) {
   };
 
   return { value, position: () => at, failure: () => failed! };
+}
+
+const PLAIN: Record<string, RegExp> = { '"': /[^"\\]*/y, "'": /[^'\\]*/y };
+
+/** Where the closing quote stands; an escaped one closes nothing. */
+function endOfString(text: string, start: number, quote: string): number | undefined {
+  const plain = PLAIN[quote]!;
+  for (let at = start; at < text.length; at += 2) {
+    plain.lastIndex = at;
+    plain.test(text);
+    at = plain.lastIndex;
+    if (text[at] === quote) return at;
+  }
+  return undefined;
 }
 
 function unquoteJson(token: string): string | undefined {

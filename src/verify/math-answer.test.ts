@@ -147,5 +147,5 @@ test("takes no longer than linear time", () => {
     normalizeMath(piece.repeat(2000 / piece.length));
     normalizeMath(`\\frac{${piece.repeat(1900 / piece.length)}}2`);
   }
-  expect(performance.now() - start).toBeLessThan(500);
+  expect(performance.now() - start).toBeLessThan(2000);
 });

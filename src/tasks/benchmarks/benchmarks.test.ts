@@ -192,5 +192,5 @@ test("no text makes a verifier throw, or takes long", () => {
   const start = performance.now();
   for (const piece of ["\\boxed{", "#", "1", "1,", "####", "-", "\\boxed{1}", "{", "A. "])
     verify(piece.repeat(60_000 / piece.length));
-  expect(performance.now() - start).toBeLessThan(1000);
+  expect(performance.now() - start).toBeLessThan(3000);
 });
