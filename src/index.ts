@@ -26,6 +26,7 @@ export type { Decoding, Policy } from "./loop/policy.ts";
 export { createRunFolder, type RunFolder } from "./store/run-folder.ts";
 export * from "./tasks/index.ts";
 export { loadTask } from "./tasks/load-task.ts";
+export { type OpenTask, type OpenTaskOptions, openTask } from "./tasks/open-task.ts";
 export { type Chat, loadChat } from "./text/chat.ts";
 export { defineConfig, MulliganConfig } from "./train/config.ts";
 export { type ExperimentEvent, type Results, runExperiment } from "./train/experiment.ts";

@@ -8,7 +8,7 @@ import { addConfigFlags } from "./flags.ts";
 
 const HELP = `
 Gold answers come from the task's answer(row), or from the column "answer". They must pass; junk must fail: nothing, random
-text, the prompt itself, another row's gold answer. The exit code is 1 when one does not, or cannot be judged.
+text, the prompt itself, other rows' gold answers. The exit code is 1 when one does not, or cannot be judged.
 
 Examples:
   $ mulligan check-task task.ts
@@ -62,7 +62,9 @@ function mistakeOf({ name, expected, solved, failed, unscored }: Probe): string 
 
 function renderCheck({ name, problems, example, probes, changed, milliseconds }: TaskCheck): string {
   const { train, validation, test } = problems;
-  const hasGold = probes.some((probe) => probe.expected === "solved" && probe.solved + probe.failed > 0);
+  const hasGold = probes.some(
+    (probe) => probe.expected === "solved" && probe.solved + probe.failed + probe.unscored > 0,
+  );
   return [
     `task ${name}: ${train} rows to train on, ${validation} for validation, ${test} for the test`,
     "",

@@ -29,7 +29,7 @@ test("a verifier that passes the gold answers and fails junk is sound", async ()
   expect(countsOf(found)).toEqual({
     "gold answer": [20, 0, 0],
     "gold among other words": [0, 20, 0],
-    "another row's gold answer": [0, 20, 0],
+    "other rows' gold answers": [0, 20, 0],
     empty: [0, 20, 0],
     "random text": [0, 20, 0],
     "the prompt itself": [0, 20, 0],
@@ -56,7 +56,7 @@ describe("is not sound:", () => {
 
   test("one that takes any answer that looks like one", async () => {
     const found = await check((text) => /^\d+$/.test(text));
-    expect([countsOf(found)["another row's gold answer"], isSound(found)]).toEqual([[20, 0, 0], false]);
+    expect([countsOf(found)["other rows' gold answers"], isSound(found)]).toEqual([[20, 0, 0], false]);
   });
 
   test("one that fails the gold answers", async () => {
@@ -81,6 +81,15 @@ describe("is not sound:", () => {
     });
     expect(isSound(found)).toBe(false);
   });
+});
+
+test("rows that share answers are sound, though many another row's answer is right too", async () => {
+  const yesNo = rows.map(({ id, question }) => ({ id, question, answer: `${id}: ${id % 2 ? "yes" : "no"}` }));
+  // the number before the word does not matter: every second row's answer is right
+  const found = await check((text, { answer }) => text.split(" ")[1] === answer.split(" ")[1], {
+    rows: yesNo,
+  });
+  expect([countsOf(found)["other rows' gold answers"], isSound(found)]).toEqual([[0, 20, 0], true]);
 });
 
 test("a verifier that changes its mind is told of", async () => {

@@ -40,39 +40,52 @@ export interface TaskCheck {
 }
 
 const surprisesKept = 3;
+/** Other rows' answers tried on a row: among so many, one is wrong for it even where rows share answers ("yes", "no"). */
+const othersTried = 8;
 
 /**
- * Judges every answer twice, but no more of a sort once three could not be judged. Throws what the rows throw, `MulliganError("task")` when a function of the task throws, or
- * the signal's reason.
+ * Judges every answer twice, but no more of a sort once three could not be judged. Throws what the rows throw,
+ * `MulliganError("task")` when a function of the task throws, or the signal's reason.
  */
 export async function checkTask(task: Task, options: CheckOptions): Promise<TaskCheck> {
   const { rows, signal, now = () => performance.now() } = options;
   const splits = await Promise.all(SPLITS.map((split) => task.problems(split)));
   const problems = spaced(splits.flat(), rows);
   const example = problems[0]!;
-  const probes: Probe[] = [];
   const times: number[] = [];
   let changed = 0;
-  for (const { name, expected, answerTo } of probesOf(task, problems)) {
+
+  const judge = async (answer: string, { row }: Problem): Promise<Verdict> => {
+    signal?.throwIfAborted();
+    const verify = () => verifyAnswer(task, answer, row, task.bounds);
+    const start = now();
+    const verdict = await verify();
+    times.push(now() - start);
+    if (verdict.kind !== "unscored" && (await verify()).kind !== verdict.kind) changed++;
+    return verdict;
+  };
+  const run = async ({ name, expected, answersTo }: ProbeKind): Promise<Probe> => {
     const probe: Probe = { name, expected, solved: 0, failed: 0, unscored: 0, surprises: [] };
-    for (const problem of problems) {
-      signal?.throwIfAborted();
-      const answer = answerTo(problem);
-      if (answer === undefined) continue;
-      const judge = () => verifyAnswer(task, answer, problem.row, task.bounds);
-      const start = now();
-      const verdict = await judge();
-      times.push(now() - start);
-      probe[verdict.kind]++;
-      if (verdict.kind !== "unscored" && (await judge()).kind !== verdict.kind) changed++;
-      const isExpected = verdict.kind === expected || (expected === "either" && verdict.kind !== "unscored");
+    for (const [index, problem] of problems.entries()) {
+      let judged: { answer: string; verdict: Verdict } | undefined;
+      for (const answer of answersTo(problem, index)) {
+        judged = { answer, verdict: await judge(answer, problem) };
+        if (judged.verdict.kind !== "solved") break;
+      }
+      if (!judged) continue;
+      const { kind } = judged.verdict;
+      probe[kind]++;
+      const isExpected = kind === expected || (expected === "either" && kind !== "unscored");
       if (!isExpected && probe.surprises.length < surprisesKept) {
-        probe.surprises.push({ problemId: problem.id, answer, verdict });
+        probe.surprises.push({ problemId: problem.id, ...judged });
       }
       if (probe.unscored === surprisesKept) break; // each may have taken its whole time limit
     }
-    probes.push(probe);
-  }
+    return probe;
+  };
+
+  const probes: Probe[] = [];
+  for (const kind of probesOf(task, problems)) probes.push(await run(kind));
   const counts = SPLITS.map((split, i) => [split, splits[i]!.length]);
   return {
     name: task.name,
@@ -80,7 +93,7 @@ export async function checkTask(task: Task, options: CheckOptions): Promise<Task
     example: { id: example.id, prompt: promptText(task, example) },
     probes,
     changed,
-    milliseconds: { median: medianOf(times), most: Math.max(0, ...times) },
+    milliseconds: { median: medianOf(times), most: times.reduce((most, time) => Math.max(most, time), 0) },
   };
 }
 
@@ -92,33 +105,31 @@ export function isSound({ probes }: TaskCheck): boolean {
 interface ProbeKind {
   name: string;
   expected: Probe["expected"];
-  answerTo(problem: Problem): string | undefined;
+  /** Tried in turn until one does not pass; none: the problem is left out. */
+  answersTo(problem: Problem, index: number): readonly string[];
 }
 
 function probesOf(task: Task, problems: readonly Problem[]): ProbeKind[] {
-  const goldOf = new Map(
-    problems.map((problem) => [problem.id, called("answer", problem, () => task.answer?.(problem.row))]),
-  );
-  const golds = [...goldOf.values()].filter((gold) => gold !== undefined);
-  const gold = ({ id }: Problem) => goldOf.get(id);
-  /** The next problem's that is answered differently. */
-  const anotherGold = (problem: Problem) => {
-    const own = gold(problem);
-    const from = problems.indexOf(problem);
-    const others = [...golds.slice(from + 1), ...golds.slice(0, from + 1)];
-    return own === undefined ? undefined : others.find((other) => other !== own);
-  };
-  const surrounded = (problem: Problem) => {
-    const own = gold(problem);
-    return own === undefined ? undefined : `I think that the answer is this:\n${own}\nIs it right?`;
+  const golds = problems.map((problem) => called("answer", problem, () => task.answer?.(problem.row)));
+  const goldOf = (index: number) => golds.slice(index, index + 1).filter((gold) => gold !== undefined);
+  const surrounded = (index: number) =>
+    goldOf(index).map((gold) => `I think that the answer is this:\n${gold}\nIs it right?`);
+  const othersOf = (index: number) => {
+    const [own] = goldOf(index);
+    const others = new Set<string>();
+    for (let step = 1; own !== undefined && step < golds.length && others.size < othersTried; step++) {
+      const other = golds[(index + step) % golds.length];
+      if (other !== undefined && other !== own) others.add(other);
+    }
+    return [...others];
   };
   return [
-    { name: "gold answer", expected: "solved", answerTo: gold },
-    { name: "gold among other words", expected: "either", answerTo: surrounded },
-    { name: "another row's gold answer", expected: "failed", answerTo: anotherGold },
-    { name: "empty", expected: "failed", answerTo: () => "" },
-    { name: "random text", expected: "failed", answerTo: ({ id }) => randomText(id) },
-    { name: "the prompt itself", expected: "failed", answerTo: (problem) => promptText(task, problem) },
+    { name: "gold answer", expected: "solved", answersTo: (_, index) => goldOf(index) },
+    { name: "gold among other words", expected: "either", answersTo: (_, index) => surrounded(index) },
+    { name: "other rows' gold answers", expected: "failed", answersTo: (_, index) => othersOf(index) },
+    { name: "empty", expected: "failed", answersTo: () => [""] },
+    { name: "random text", expected: "failed", answersTo: ({ id }) => [randomText(id)] },
+    { name: "the prompt itself", expected: "failed", answersTo: (problem) => [promptText(task, problem)] },
   ];
 }
 

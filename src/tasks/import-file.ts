@@ -21,7 +21,9 @@ export async function importDefault(file: string, standIns: StandIns): Promise<u
   return (await jiti.import<Record<string, unknown>>(file)).default;
 }
 
+/** Run from sources, what is found would be this package's own build, and that may be older. */
 function isInstalledFor(file: string): boolean {
+  if (import.meta.url.endsWith(".ts")) return false;
   try {
     createRequire(file).resolve("mulligan");
     return true;

@@ -1,5 +1,9 @@
 /** The public surface of tasks: one's own by `defineTask`, the built-in ones, and what they are made of. */
 export type { Message, Problem, Split, Task, ToolDefinition, Verdict, VerifierAnswer } from "../core/task.ts";
+export { lastAnswerTag, lastBoxed, lastCodeBlock } from "../verify/answer.ts";
+export type { CommandVerifier } from "../verify/command.ts";
+export type { EndpointVerifier } from "../verify/endpoint.ts";
+export { type JavaScriptLimits, verifyJavaScript } from "../verify/javascript.ts";
 export { type Gsm8kRow, gsm8k, verifyGsm8k } from "./benchmarks/gsm8k.ts";
 export { type MathRow, math, verifyMath } from "./benchmarks/math.ts";
 export { type MultipleChoiceRow, multipleChoice, verifyChoice } from "./benchmarks/multiple-choice.ts";
@@ -20,7 +24,7 @@ export {
   verifyCountdown,
   verifyEquation,
 } from "./countdown/verify.ts";
-export { defineTask, type RowSource, type TaskDefinition } from "./define-task.ts";
+export { type DefinedTask, defineTask, type RowSource, type TaskDefinition } from "./define-task.ts";
 export {
   type FunctionCallingRow,
   functionCallingSplit,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { lastAnswerTag, lastBoxed } from "./answer.ts";
+import { lastAnswerTag, lastBoxed, lastCodeBlock } from "./answer.ts";
 
 test.each([
   ["<answer>1+2</answer>", "1+2"],
@@ -46,4 +46,16 @@ describe("takes linear time on a million", () => {
     // the longest is 16 MB
     expect(seconds(() => lastBoxed(text))).toBeLessThan(3);
   });
+});
+
+test.each([
+  ["```js\nf()\n```", "f()\n"],
+  ["first:\n```\na\n```\nno:\n```javascript\nb\n```\ndone", "b\n"],
+  ["```js\r\nf()\r\n```", "f()\r\n"],
+  ["f()", "f()"],
+  ["```js\nf()", "```js\nf()"],
+  ["``````", ""],
+  ["", ""],
+])("the last code block of %j is %j", (text, code) => {
+  expect(lastCodeBlock(text)).toBe(code);
 });

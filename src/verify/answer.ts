@@ -38,3 +38,11 @@ export function lastBoxed(text: string): string | undefined {
   }
   return bestStart === -1 ? undefined : text.slice(bestStart, bestEnd);
 }
+
+/** The last fenced code block of a text, without its fences; the whole text when it has none. */
+export function lastCodeBlock(text: string): string {
+  const close = text.lastIndexOf("```");
+  const open = close <= 0 ? -1 : text.lastIndexOf("```", close - 1);
+  if (open === -1) return text;
+  return text.slice(open + 3, close).replace(/^[ \t]*\w*[ \t]*\r?\n/, "");
+}

@@ -1,9 +1,13 @@
 /** A user begins a task of their own: the starter, what check-task says of it, the worked example, and a training step. */
+import { execFileSync } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeFolder, runArgv } from "./tiny.test.kit.ts";
+import { loadTask } from "../../src/tasks/load-task.ts";
+import { DEFAULT_LIMITS } from "../../src/verify/limits.ts";
+import { openVerifier } from "../../src/verify/verifier.ts";
+import { argvFrom, makeFolder, readLines, runArgv } from "./tiny.test.kit.ts";
 
 let folder: string;
 let remove: () => Promise<void>;
@@ -89,3 +93,62 @@ describe("check-task", () => {
     });
   });
 });
+
+const example = (name: string) => join(root, "examples", name);
+
+describe("the examples", () => {
+  test.each(["own-task/task.ts", "javascript-code/task.ts"])("%s passes check-task", async (name) => {
+    const { code, out, err } = await runArgv(["check-task", example(name), "--rows", "20"]);
+    expect([code, err]).toEqual([0, ""]);
+    expect(out).toMatch(/^gold answer +pass +20 +0 +0$/m);
+  });
+
+  test("own-task: the shipped model's failures are collected, and a step learns from them", async () => {
+    const flags = {
+      ...{ "--task": example("own-task/task.ts"), "--model": "mini", "--threads": 1 },
+      ...{ "--collect.max-problems": 40, "--max-steps": 1, "--failures-per-step": 4, "--num-generations": 4 },
+      ...{ "--eval.steps": 0, "--eval.test-problems": 4, "--eval.bootstrap": 100 },
+    };
+    const output = join(folder, "own-task");
+    const { code, out } = await runArgv(argvFrom("train", { ...flags, "--output-dir": output }));
+    expect(code).toBe(0);
+    expect(out).toContain("Task own-task;");
+    const failures = (await readLines(join(output, "failures.jsonl"))).slice(1);
+    // the miniature gets about half of them right
+    expect(failures.length).toBeGreaterThan(5);
+    expect(failures.length).toBeLessThan(35);
+    for (const { problemId } of failures) expect(problemId).toMatch(/^sum-\d+$/);
+    const [step] = await readLines(join(output, "metrics.jsonl"));
+    expect(step).toMatchObject({ step: 1 });
+    expect(await readLines(join(output, "episodes.jsonl"))).toHaveLength(4 * 4);
+  });
+
+  test.runIf(hasPython())("own-task: the check in Python agrees with the one in TypeScript", async () => {
+    const path = example("own-task/task.ts");
+    const task = await loadTask(path);
+    const [problem] = await task.problems("train");
+    const python = await openVerifier({ command: ["python3", "check.py"] }, DEFAULT_LIMITS, dirname(path));
+    const { answer } = problem!.row as { answer: string };
+    const texts = [
+      `<answer>${answer}</answer>`,
+      `so: <answer> ${answer} </answer>`,
+      "<answer>7,</answer>",
+      answer,
+    ];
+    const verdicts = await Promise.all(texts.map((text) => python.verify(text, problem!.row)));
+    await python.close();
+    expect(verdicts.map(({ kind }) => kind === "solved")).toEqual(
+      texts.map((text) => task.verify(text, problem!.row)),
+    );
+    expect(verdicts[3]).toEqual({ kind: "failed", feedback: "nothing in <answer>…</answer>" });
+  });
+});
+
+function hasPython(): boolean {
+  try {
+    execFileSync("python3", ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
