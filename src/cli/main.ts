@@ -5,6 +5,9 @@ import type { PartialConfig } from "./config.ts";
 import { watchInterrupts } from "./interrupt.ts";
 import { runCli } from "./program.ts";
 
+/** By convention of shells: 128 + the number of SIGTERM. */
+const TERMINATED = 143;
+
 const presetNames = Object.keys(presets) as (keyof typeof presets)[];
 
 // `mulligan train --help | head` closes the pipe early
@@ -13,13 +16,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-// as an exit, so that what ends with this process (the verifier's processes) does end
-for (const [signal, number] of [
-  ["SIGTERM", 15],
-  ["SIGHUP", 1],
-] as const) {
-  process.on(signal, () => process.exit(128 + number));
-}
+// as an exit, so that what ends with this process does: the verifier's processes
+process.on("SIGTERM", () => process.exit(TERMINATED));
 
 const interrupt = watchInterrupts(process, process.stderr, (code) => process.exit(code));
 process.exitCode = await runCli(process.argv.slice(2), {

@@ -33,6 +33,7 @@ const changeable = [
   "maxSteps",
   "saveSteps",
   "collect",
+  "verifier",
   "eval.steps",
   "eval.bootstrap",
 ];
