@@ -1,19 +1,25 @@
 /** `mulligan collect`: stage 1 of the method, failed attempts as a file. Parses, calls, prints. */
 import type { Command } from "commander";
-import { createRunFolder } from "../store/run-folder.ts";
-import { collectRun } from "../train/experiment.ts";
+import { createRunFolder, type RunFolderOptions } from "../store/run-folder.ts";
+import { collectRun } from "../train/collect-run.ts";
+import { requireOwnSettings } from "../train/experiment.ts";
 import { openSetup } from "../train/setup.ts";
+import { readCollectSummary, renderCollectSummary } from "./collect-summary.ts";
 import { type CliContext, configFromOptions, type Options } from "./context.ts";
 import { downloadOptions } from "./download-view.ts";
+import { continuation } from "./experiment.ts";
 import { createExperimentView } from "./experiment-view.ts";
 import { addConfigFlags } from "./flags.ts";
 import { closeSetup } from "./profile-view.ts";
 
 const HELP = `
-Writes failures.jsonl into the run folder: one failed attempt a line, with its exact tokens.
+Writes failures.jsonl into the run folder, one distinct failed attempt a line with its exact tokens, and what was
+found in numbers into collect.json.
 
 Examples:
   $ mulligan collect --preset mini --output-dir runs/failures
+  $ mulligan collect --preset mini --collect.tries 64 --collect.max-failures-per-problem 4 --output-dir runs/hard
+  $ mulligan collect --output-dir runs/hard --resume        continue after Ctrl-C, or after it was killed
   $ mulligan train --preset mini --failures runs/failures/failures.jsonl --output-dir runs/first
 `;
 
@@ -22,23 +28,34 @@ export function registerCollect(program: Command, context: CliContext): void {
     .command("collect")
     .summary("let the model attempt problems and keep its failures")
     .description(
-      "Let the model attempt the training problems and keep every failed attempt (stage 1 of the method).",
+      "Let the model attempt the training problems and keep every distinct failed attempt (stage 1 of the method).",
     );
   addConfigFlags(command, ["run", "collect", "sampling", "verifier"], Object.keys(context.presets))
     .optionsGroup("Run folder:")
+    .option("--resume", "continue the collection in --output-dir where it stopped")
     .option("--clean", "remove the run that is in --output-dir first")
     .addHelpText("after", HELP)
-    .action(async (options: Options & { clean?: boolean }) => {
+    .action(async (options: Options & RunFolderOptions) => {
       const config = await configFromOptions(options, context);
       const setup = await openSetup(config, { splits: ["train"], ...downloadOptions(context) });
-      const view = createExperimentView(context.stderr, 0);
+      const { signal, stdout, stderr } = context;
+      const { resume = false, clean = false } = options;
+      const view = createExperimentView(stderr, 0);
       try {
-        const folder = await createRunFolder(config.outputDir, { clean: options.clean ?? false });
-        await collectRun(setup, { folder, signal: context.signal, onEvent: view.show });
-        context.stdout.write(`${folder.failures}\n`);
+        const folder = await createRunFolder(config.outputDir, { resume, clean });
+        if (resume) await requireOwnSettings(folder, setup.config);
+        const common = { folder, signal, onEvent: view.show };
+        await collectRun(setup, { ...common, resume, isolateCalls: true });
+        view.end();
+        stdout.write(renderCollectSummary(await readCollectSummary(folder.summary)));
+        stdout.write(`${folder.failures}\n`);
+      } catch (error) {
+        view.end();
+        if (!(signal.aborted && error === signal.reason)) throw error;
+        stderr.write(`stopped; continue with: ${continuation("collect", config)}\n`);
       } finally {
         view.end();
-        await closeSetup(setup, context.stderr);
+        await closeSetup(setup, stderr);
       }
     });
 }

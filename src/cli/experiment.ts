@@ -5,6 +5,7 @@ import { loadFailures } from "../store/failures.ts";
 import { createRunFolder, type RunFolderOptions } from "../store/run-folder.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { runExperiment } from "../train/experiment.ts";
+import { describeSampling, originOf, requireSameSource } from "../train/origin.ts";
 import { openSetup } from "../train/setup.ts";
 import type { CliContext } from "./context.ts";
 import { downloadOptions } from "./download-view.ts";
@@ -14,19 +15,26 @@ import { closeSetup } from "./profile-view.ts";
 export interface ExperimentCommand extends RunFolderOptions {
   /** Path of a failures.jsonl. */
   failures?: string;
+  /** Use it even when another model, tokenizer or task made it. */
+  allowMismatch?: boolean;
   /** Also print three episodes that a person can read. */
   examples?: boolean;
 }
 
 export async function experiment(
   config: MulliganConfig,
-  { failures: file, examples, ...folderOptions }: ExperimentCommand,
+  { failures: file, allowMismatch = false, examples, ...folderOptions }: ExperimentCommand,
   { stdout, stderr, signal }: CliContext,
 ): Promise<void> {
   const failures = file === undefined ? undefined : await loadFailures(file);
   const setup = await openSetup(config, downloadOptions({ stderr, signal }));
   const view = createExperimentView(stderr, config.maxSteps);
   try {
+    if (failures) {
+      const now = await originOf(setup);
+      const check = allowMismatch ? describeSampling : requireSameSource;
+      for (const difference of check(failures.header, now)) stderr.write(`warning: ${difference}\n`);
+    }
     // only now: had something of the above been wrong, --clean would have removed a run for nothing
     const folder = await createRunFolder(config.outputDir, folderOptions);
     const results = await runExperiment(setup, {
@@ -43,7 +51,7 @@ export async function experiment(
     if (!results) {
       stderr.write(
         existsSync(folder.config)
-          ? `stopped; continue with: ${continuation(config)}\n`
+          ? `stopped; continue with: ${continuation("train", config)}\n`
           : "stopped; nothing was kept yet\n",
       );
       return;
@@ -60,8 +68,8 @@ export async function experiment(
   }
 }
 
-/** Quoted for a shell where it must be. */
-function continuation({ outputDir }: MulliganConfig): string {
+/** The command that goes on where one was stopped, quoted for a shell where it must be. */
+export function continuation(command: "collect" | "train", { outputDir }: MulliganConfig): string {
   const dir = /^[\w./@:~-]+$/.test(outputDir) ? outputDir : `'${outputDir.replaceAll("'", "'\\''")}'`;
-  return `mulligan train --output-dir ${dir} --resume`;
+  return `mulligan ${command} --output-dir ${dir} --resume`;
 }

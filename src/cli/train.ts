@@ -18,6 +18,7 @@ Examples:
 
 interface TrainOptions extends Options {
   failures?: string;
+  allowMismatch?: boolean;
   resume?: boolean;
   clean?: boolean;
   dryRun?: boolean;
@@ -33,6 +34,7 @@ export function registerTrain(program: Command, context: CliContext): void {
   addConfigFlags(command, Object.keys(GROUPS) as GroupName[], Object.keys(context.presets))
     .optionsGroup("Run folder:")
     .option("--failures <file>", "failures.jsonl of `mulligan collect` (default: collect first)")
+    .option("--allow-mismatch", "use --failures that another model, tokenizer or task made, too")
     .option("--resume", "continue the run in --output-dir from its newest checkpoint")
     .option("--clean", "remove the run that is in --output-dir first")
     .option("--dry-run", "print the resolved settings and stop")
@@ -43,7 +45,8 @@ export function registerTrain(program: Command, context: CliContext): void {
         context.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
         return;
       }
-      const { failures, resume = false, clean = false } = options;
-      await experiment(config, { resume, clean, ...(failures !== undefined && { failures }) }, context);
+      const { failures, allowMismatch = false, resume = false, clean = false } = options;
+      const command = { resume, clean, allowMismatch, ...(failures !== undefined && { failures }) };
+      await experiment(config, command, context);
     });
 }

@@ -2,15 +2,18 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { MulliganError } from "./errors.ts";
 
-/** Writes text, replacing what was there. Throws `MulliganError("io")`; nothing of the new text is left then. */
-export async function writeAtomic(path: string, text: string): Promise<void> {
+/**
+ * Writes text, or pieces of text that together may be longer than a string can be, replacing what was there. Throws
+ * `MulliganError("io")`; nothing of the new text is left then.
+ */
+export async function writeAtomic(path: string, text: string | Iterable<string>): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     await writeFile(temporary, text);
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {});
-    throw unwritable(path, cause);
+    throw cause instanceof MulliganError ? cause : unwritable(path, cause);
   }
 }
 

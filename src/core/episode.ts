@@ -33,13 +33,28 @@ export interface Utterance {
 
 /** A failed first attempt: the unit of the training set (method.md §1.4). */
 export interface Failure {
-  /** Unique: problem id and try number. */
+  /** Unique: problem id and try number; in a refreshed set also the step. */
   id: string;
   problemId: string;
   /** The prompt and the attempt. */
   conversation: Conversation;
   attempt: Utterance;
   verdict: Verdict;
+  /** How often this very attempt was sampled; absent = once. */
+  count?: number;
+}
+
+/** What became of one attempt: all that statistics and a resumed collection need. */
+export interface Outcome {
+  problemId: string;
+  generation: number;
+  verdict: Verdict;
+  /** Sampled tokens, end token included. */
+  length: number;
+  truncated: boolean;
+  /** The failed attempt, unless the problem has the same one already: then that one's id. */
+  failure?: Failure;
+  duplicateOf?: string;
 }
 
 /** One reflection on a failure and the retries that followed it. */

@@ -61,7 +61,7 @@ export async function readJsonl(
 
 /** Writes values, one a line, under a temporary name and renames. Throws `MulliganError("io")`. */
 export async function writeJsonl(path: string, values: Iterable<unknown>): Promise<void> {
-  await writeAtomic(path, Array.from(values, lineFrom).join(""));
+  await writeAtomic(path, linesFrom(values));
 }
 
 /** Adds one line with a single write, so that a reader never sees half of it. Throws `MulliganError("io")`. */
@@ -70,6 +70,10 @@ export async function appendJsonl(path: string, value: unknown): Promise<void> {
   await appendFile(path, line).catch((cause: unknown) => {
     throw unwritable(path, cause);
   });
+}
+
+function* linesFrom(values: Iterable<unknown>): Generator<string> {
+  for (const value of values) yield lineFrom(value);
 }
 
 function lineFrom(value: unknown): string {

@@ -87,6 +87,11 @@ export interface Engine {
   /** One sample per request, in order. Throws `MulliganError("context")` when a prompt leaves no room for a token. */
   sample(requests: readonly SampleRequest[], params: SamplingParams): Promise<Sample[]>;
   /**
+   * Drops what sampling keeps between calls. The next call's results then depend on nothing that came before it, not
+   * even in their last digits. An engine that keeps nothing need not have it.
+   */
+  forget?(): Promise<void>;
+  /**
    * ln p of each target without gradients; "reference" = the weights the engine was created with. Where datums carry
    * weights, advantages or klWeights, targets that weigh nothing are NaN, as in forwardBackward.
    */

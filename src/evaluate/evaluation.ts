@@ -5,8 +5,7 @@
 import type { Failure, Utterance } from "../core/episode.ts";
 import { hashSeed, hashText } from "../core/rng.ts";
 import type { FailedVerdict, Problem, Task, Verdict } from "../core/task.ts";
-import { type Attempt, attemptProblems } from "../loop/attempt.ts";
-import { failureFromAttempt } from "../loop/collect.ts";
+import { type Attempt, attemptProblems, failureFromAttempt } from "../loop/attempt.ts";
 import { reflectAndRetry } from "../loop/episode.ts";
 import { leaksSolution } from "../loop/leaks.ts";
 import type { Decoding } from "../loop/policy.ts";
@@ -75,7 +74,9 @@ export async function evaluatePolicy(
 ): Promise<Evaluation> {
   const { decoding, seed } = options;
   const attempts = await attemptOnce(policy, task, problems, drawSeed(seed), "first tries", options);
-  const own = attempts.filter(({ verdict }) => verdict.kind === "failed").map(failureFromAttempt);
+  const own = attempts
+    .filter(({ verdict }) => verdict.kind === "failed")
+    .map((attempt) => failureFromAttempt(attempt, 0));
   const fixed = options.fixedFailures ?? own;
   // One pass serves both sets: for the starting model they are the same failures.
   const distinct = [...new Map([...fixed, ...own].map((failure) => [keyOf(failure), failure])).values()];

@@ -1,64 +1,85 @@
 /**
- * Stage 1 (method.md §1.4): the starting model attempts the problems and its failing attempts are kept. An attempt that
- * could not be scored is neither solved nor a failure.
+ * Stage 1 (method.md §1.4): the model attempts the problems and its distinct failing attempts are kept. An attempt that
+ * could not be scored is neither solved nor a failure. What was recorded of an earlier, stopped collection is replayed.
  */
-import type { Failure } from "../core/episode.ts";
+import type { Failure, Outcome } from "../core/episode.ts";
+import { MulliganError } from "../core/errors.ts";
 import type { Problem, Task } from "../core/task.ts";
-import { type Attempt, attemptProblems } from "./attempt.ts";
+import { attemptInCalls, type Try } from "./attempt.ts";
 import type { Decoding, Policy } from "./policy.ts";
+import { createRounds, type Limits } from "./rounds.ts";
 
 export interface Collection {
+  /** Distinct ones, by problem and try. */
   failures: Failure[];
-  /** Attempts verified, up to the last failure kept, and how many of them were solved or unscored. */
-  attempted: number;
-  solved: number;
-  unscored: number;
+  /** Every attempt, in the order in which they were made. */
+  outcomes: Outcome[];
 }
 
-export interface CollectOptions {
-  tries: number;
+export interface CollectProgress {
+  /** Attempts made. */
+  attempted: number;
+  failures: number;
+  /** Attempts made or no longer needed, of problems × tries. */
+  settled: number;
+}
+
+export interface CollectOptions extends Pick<Limits, "tries">, Partial<Omit<Limits, "tries">> {
   decoding: Decoding;
   seed: number;
-  maxFailures?: number;
-  /** Called after each batch of problems with what was found so far. */
-  onProgress?: (collection: Readonly<Collection>) => void;
-  signal?: AbortSignal;
+  /** Training step; default 0, before training. */
+  step?: number;
+  /** Outcomes that `onBatch` was given before the collection was stopped, in order: they are not sampled again. */
+  recorded?: readonly Outcome[];
+  /** Called after each engine call with what it gave; what it returns is awaited. */
+  onBatch?: (batch: readonly Outcome[], progress: CollectProgress) => void | Promise<void>;
+  signal?: AbortSignal | undefined;
 }
 
-/** Attempts per batch: one engine call, unless a single problem has more tries. */
-const attemptsPerBatch = 256;
-
-/** Attempts the problems in order until all were attempted or `maxFailures` are found. Throws the signal's reason. */
+/**
+ * Attempts the problems in rounds until each has had its tries or its failures, or `maxFailures` are kept. A draw is a
+ * function of seed, step, problem and try alone. Throws the signal's reason, and `MulliganError("data")` when what was
+ * recorded is not of these problems.
+ */
 export async function collectFailures(
   policy: Policy,
   task: Task,
   problems: readonly Problem[],
-  { tries, decoding, seed, maxFailures = Number.POSITIVE_INFINITY, onProgress, signal }: CollectOptions,
+  { recorded = [], onBatch, step = 0, decoding, seed, signal, ...limits }: CollectOptions,
 ): Promise<Collection> {
-  const collection: Collection = { failures: [], attempted: 0, solved: 0, unscored: 0 };
-  const problemsPerBatch = Math.max(1, Math.floor(attemptsPerBatch / tries));
-  for (let start = 0; start < problems.length; start += problemsPerBatch) {
-    const batch = problems.slice(start, start + problemsPerBatch);
-    const attempts = await attemptProblems(policy, task, batch, { tries, decoding, seed, step: 0, signal });
-    for (const attempt of attempts) {
-      collection.attempted++;
-      if (attempt.verdict.kind === "failed") collection.failures.push(failureFromAttempt(attempt));
-      else collection[attempt.verdict.kind]++;
-      if (collection.failures.length >= maxFailures) break;
+  const none = Number.POSITIVE_INFINITY;
+  const rounds = createRounds(problems, { maxFailuresPerProblem: none, maxFailures: none, ...limits });
+  const outcomes: Outcome[] = [];
+  const record = (outcome: Outcome) => {
+    rounds.record(outcome);
+    outcomes.push(outcome);
+  };
+  for (let round = rounds.next(); round.length > 0; round = rounds.next()) {
+    const known = recorded.slice(outcomes.length, outcomes.length + round.length);
+    known.forEach((outcome, i) => {
+      requireSameTry(outcome, round[i]!);
+      record(outcome);
+    });
+    const rest = round.slice(known.length);
+    for await (const attempts of attemptInCalls(policy, task, rest, { decoding, seed, step, signal })) {
+      const batch: Outcome[] = [];
+      for (const attempt of attempts) {
+        const outcome = rounds.outcomeOf(attempt, step);
+        record(outcome);
+        batch.push(outcome);
+      }
+      const [attempted, failures, settled] = [outcomes.length, rounds.kept(), rounds.settled()];
+      await onBatch?.(batch, { attempted, failures, settled });
     }
-    onProgress?.(collection);
-    if (collection.failures.length >= maxFailures) break;
   }
-  return collection;
+  return { failures: rounds.failures(), outcomes };
 }
 
-/** The failed attempt as an item of the training set. */
-export function failureFromAttempt({
-  problemId,
-  generation,
-  conversation,
-  utterance,
-  verdict,
-}: Attempt): Failure {
-  return { id: `${problemId}#${generation}`, problemId, conversation, attempt: utterance, verdict };
+function requireSameTry({ problemId, generation }: Outcome, { problem, generation: expected }: Try): void {
+  if (problemId === problem.id && generation === expected) return;
+  throw new MulliganError(
+    "data",
+    `recorded attempts: must be those that these settings ask for, got try ${generation} of problem "${problemId}" for try ${expected} of "${problem.id}"`,
+    { hint: "the task's rows have changed since: collect from the start, with --clean" },
+  );
 }

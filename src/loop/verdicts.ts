@@ -69,6 +69,28 @@ export async function speakAndVerify(
   return { spoken, verdicts: await scoredOf(task, turns, spoken, verifying) };
 }
 
+/**
+ * The same, engine call by engine call. The next call is under way while the answers of one are verified and the caller
+ * looks at them; the limit on unscored verdicts is each call's own.
+ */
+export async function* answerInCalls(
+  policy: Policy,
+  task: Task,
+  turns: readonly Turn[],
+  { rows, part, decoding, signal }: AnswerOptions,
+): AsyncGenerator<Answers> {
+  const { timeoutMs } = task.bounds ?? defaultBounds;
+  let done = 0;
+  for await (const spoken of speakInCalls(policy, turns, part, decoding, signal)) {
+    const asked = turns.slice(done, done + spoken.length);
+    done += spoken.length;
+    const verifying = spoken.map(({ utterance }, i) =>
+      verifyAnswer(task, utterance.text, rowOf(rows, asked[i]!.problemId), { timeoutMs }),
+    );
+    yield { spoken, verdicts: await scoredOf(task, asked, spoken, verifying) };
+  }
+}
+
 /** The verdicts in order. Does not wait for the rest once too many are unscored: each may have taken its time limit. */
 async function scoredOf(
   task: Task,

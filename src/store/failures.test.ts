@@ -3,16 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Failure } from "../core/episode.ts";
-import { loadFailures, saveFailures } from "./failures.ts";
-import type { FailuresHeader } from "./wire.ts";
+import { loadFailures, loadRefreshedFailures, saveFailures } from "./failures.ts";
+import type { FailuresHeader, RefreshHeader } from "./wire.ts";
 
 const header: FailuresHeader = {
   kind: "failures",
-  version: 1,
-  model: "mini",
-  task: "countdown",
+  version: 2,
+  model: { name: "mini", weights: "a".repeat(64), config: "b".repeat(64), tokenizer: "c".repeat(64) },
+  task: { name: "countdown", options: { wording: "compact" } },
+  problems: "d".repeat(64),
   seed: 7,
   decoding: { temperature: 1, topP: 1, topK: 0, maxAttemptLength: 32 },
+  limits: { tries: 4, maxFailuresPerProblem: 0, maxFailures: 100 },
 };
 
 const failure = (id: string): Failure => ({
@@ -38,9 +40,22 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 test("what is saved is what is loaded, to the last bit", async () => {
-  const set = { header, failures: [failure("p/0"), failure("p/1")] };
+  const set = { header, failures: [failure("p/0"), { ...failure("p/1"), count: 2 }] };
   await saveFailures(path, set);
   expect(await loadFailures(path)).toEqual(set);
+});
+
+test("a set that training collected is not taken for stage 1's, nor the other way round", async () => {
+  const counts = { attempted: 9, solved: 7, unscored: 0, sampledTokens: 40 };
+  const refreshed: RefreshHeader = { kind: "refreshed failures", version: 1, step: 5, ...counts };
+  const set = { header: refreshed, failures: [failure("p/0@5")] };
+  await saveFailures(path, set);
+  expect(await loadRefreshedFailures(path)).toEqual(set);
+  await expect(loadFailures(path)).rejects.toMatchObject({
+    message: expect.stringContaining("(header): kind"),
+  });
+  await saveFailures(path, { header, failures: [] });
+  await expect(loadRefreshedFailures(path)).rejects.toMatchObject({ code: "data" });
 });
 
 test("the file is a header line and one line per failure", async () => {

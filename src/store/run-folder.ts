@@ -14,6 +14,12 @@ export interface RunFolder {
   /** One object per optimiser step. */
   readonly metrics: string;
   readonly failures: string;
+  /** Stage 1 while it is under way. */
+  readonly journal: string;
+  /** Stage 1 in numbers. */
+  readonly summary: string;
+  /** Holds what training collected anew. */
+  readonly refreshed: string;
   readonly episodes: string;
   readonly evaluations: string;
   /** Every outcome of the starting model on the validation problems. */
@@ -44,6 +50,9 @@ const FILES = {
   config: "config.json",
   metrics: "metrics.jsonl",
   failures: "failures.jsonl",
+  journal: "collecting.jsonl",
+  summary: "collect.json",
+  refreshed: "refreshed",
   episodes: "episodes.jsonl",
   evaluations: "evaluations.jsonl",
   validationStart: "validation-start.json",
@@ -100,7 +109,8 @@ export async function createRunFolder(dir: string, options: RunFolderOptions = {
 
 /** A model's folder has a config.json too, and a project may have its models in model/: no run, not ours to remove. */
 function requireRun(dir: string, names: readonly string[]): void {
-  if (names.length === 0 || (names.includes(FILES.config) && names.includes(FILES.failures))) return;
+  const isRun = [FILES.failures, FILES.journal].some((name) => names.includes(name));
+  if (names.length === 0 || (names.includes(FILES.config) && isRun)) return;
   throw new MulliganError("io", `clean: ${dir} must hold a run, got only ${names.join(", ")}`, {
     hint: "choose another folder with --output-dir, or remove the files yourself",
   });

@@ -50,6 +50,7 @@ export const Failure = z
     conversation: Conversation,
     attempt: Utterance,
     verdict: Verdict,
+    count: z.int().min(2).exactOptional(),
   })
   .refine(({ verdict }) => verdict.kind === "failed", {
     path: ["verdict", "kind"],
@@ -60,12 +61,17 @@ export const Failure = z
     error: "must end with a span that holds the attempt's tokens",
   }) satisfies z.ZodType<core.Failure>;
 
-/** First line of `failures.jsonl`: what the failures were sampled from. */
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in hexadecimal");
+
+/** First line of `failures.jsonl` and of `collecting.jsonl`: what the attempts were sampled from, and how. */
 export const FailuresHeader = z.strictObject({
   kind: z.literal("failures"),
-  version: z.literal(1),
-  model: z.string(),
-  task: z.string(),
+  version: z.literal(2),
+  /** Name as it was given, and what is in its files. */
+  model: z.strictObject({ name: z.string(), weights: sha256, config: sha256, tokenizer: sha256 }),
+  task: z.strictObject({ name: z.string(), options: z.record(z.string(), z.unknown()) }),
+  /** Ids and prompts, as tokens, of the problems that were to be attempted. */
+  problems: sha256,
   seed: z.int(),
   decoding: z.strictObject({
     temperature: z.number().min(0),
@@ -73,8 +79,38 @@ export const FailuresHeader = z.strictObject({
     topK: z.int().min(0),
     maxAttemptLength: z.int().min(1),
   }),
+  limits: z.strictObject({
+    tries: z.int().min(1),
+    maxFailuresPerProblem: z.int().min(0),
+    maxFailures: z.int().min(1),
+  }),
 });
 export type FailuresHeader = z.infer<typeof FailuresHeader>;
+
+/** A line of `collecting.jsonl`: what the attempts of one engine call came to. */
+export const OutcomesLine = z.array(
+  z.strictObject({
+    problemId: z.string(),
+    generation: z.int().min(0),
+    verdict: Verdict,
+    length: z.int().min(0),
+    truncated: z.boolean(),
+    failure: Failure.exactOptional(),
+    duplicateOf: z.string().exactOptional(),
+  }),
+) satisfies z.ZodType<core.Outcome[]>;
+
+/** First line of `refreshed/failures-N.jsonl`: failures of the model as it was before step N. */
+export const RefreshHeader = z.strictObject({
+  kind: z.literal("refreshed failures"),
+  version: z.literal(1),
+  step: z.int().min(1),
+  attempted: z.int().min(0),
+  solved: z.int().min(0),
+  unscored: z.int().min(0),
+  sampledTokens: z.int().min(0),
+});
+export type RefreshHeader = z.infer<typeof RefreshHeader>;
 
 /** A line of `episodes.jsonl`. */
 export const EpisodeLine = z.strictObject({

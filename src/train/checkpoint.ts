@@ -32,7 +32,6 @@ const changeable = [
   "profile",
   "maxSteps",
   "saveSteps",
-  "collect",
   "verifier",
   "eval.steps",
   "eval.bootstrap",
@@ -98,7 +97,9 @@ export function requireSameRun(saved: MulliganConfig, config: MulliganConfig): v
 }
 
 /** By dotted path. */
-function settingsOf({ eval: evaluation, ...config }: MulliganConfig): Record<string, unknown> {
-  const inner = Object.entries(evaluation).map(([name, value]) => [`eval.${name}`, value]);
+function settingsOf({ collect, eval: evaluation, ...config }: MulliganConfig): Record<string, unknown> {
+  const inner = Object.entries({ collect, eval: evaluation }).flatMap(([section, settings]) =>
+    Object.entries(settings).map(([name, value]) => [`${section}.${name}`, value]),
+  );
   return { ...config, ...Object.fromEntries(inner) };
 }

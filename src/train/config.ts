@@ -9,7 +9,12 @@ import { DEFAULT_LIMITS } from "../verify/limits.ts";
 const probability = z.number().min(0).max(1);
 
 export const CollectConfig = z.strictObject({
-  tries: z.int().min(1).default(1).describe("attempts sampled per problem; every failing one is kept"),
+  tries: z.int().min(1).default(1).describe("most attempts per problem; distinct failing ones are kept"),
+  maxFailuresPerProblem: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("a problem is finished once this many of its failures are kept; 0 = after all tries"),
   maxProblems: z.int().min(1).default(2000).describe("training problems to attempt"),
   maxFailures: z.int().min(1).default(100_000).describe("stop once this many failures are kept"),
 });

@@ -3,7 +3,7 @@
  * Every stage leaves its product in the run folder, so that a resumed run goes on where it stopped.
  */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { writeAtomic } from "../core/atomic-file.ts";
 import type { Failure } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
@@ -21,24 +21,19 @@ import {
   renderReport,
   summarize,
 } from "../evaluate/index.ts";
-import { type Collection, collectFailures } from "../loop/collect.ts";
 import { rowsOf } from "../loop/verdicts.ts";
 import { type FailureSet, loadFailures, saveFailures } from "../store/failures.ts";
 import { rewindRun } from "../store/rewind.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
 import { requireSameRun } from "./checkpoint.ts";
+import { type CollectEvent, collectRun } from "./collect-run.ts";
 import { MulliganConfig } from "./config.ts";
 import { exportModel } from "./export.ts";
-import { requireItems, requireKnown } from "./preflight.ts";
+import { requireKnown } from "./preflight.ts";
 import type { Setup } from "./setup.ts";
-import { attemptDecoding } from "./source.ts";
 import { type TrainEvent, train } from "./trainer.ts";
 
-export type ExperimentEvent =
-  | { type: "collecting"; done: number; total: number; failures: number }
-  | { type: "collected"; failures: number; attempted: number; solved: number }
-  | ({ type: "evaluating" } & Progress)
-  | TrainEvent;
+export type ExperimentEvent = CollectEvent | ({ type: "evaluating" } & Progress) | TrainEvent;
 
 export interface ExperimentOptions {
   folder: RunFolder;
@@ -59,7 +54,7 @@ export async function runExperiment(setup: Setup, options: ExperimentOptions): P
   const { config } = setup;
   const { folder, resume = false, signal, onEvent = () => {} } = options;
   if (resume) {
-    requireSameRun(await readConfig(folder), config);
+    await requireOwnSettings(folder, config);
     await rewindRun(folder);
   }
   const failures = await failuresFor(setup, options);
@@ -91,59 +86,20 @@ export async function runExperiment(setup: Setup, options: ExperimentOptions): P
   return { comparison, examples: pickExamples(start, trained) };
 }
 
-/**
- * Stage 1 into the folder's failures.jsonl. Throws `MulliganError("data")` when no attempt failed, the signal's reason
- * when stopped: nothing is kept then.
- */
-export async function collectRun(
-  { config, policy, task, model, problems: { train: problems } }: Setup,
-  { folder, signal, onEvent = () => {} }: ExperimentOptions,
-): Promise<Collection> {
-  const decoding = attemptDecoding(config);
-  const collection = await collectFailures(policy, task, problems, {
-    tries: config.collect.tries,
-    decoding,
-    seed: config.seed,
-    maxFailures: config.collect.maxFailures,
-    onProgress: ({ attempted, failures }) =>
-      onEvent({
-        type: "collecting",
-        done: attempted,
-        total: problems.length * config.collect.tries,
-        failures: failures.length,
-      }),
-    ...(signal && { signal }),
-  });
-  if (config.learnFrom !== "answer") requireItems(collection.failures, config);
-  const { temperature, topP, topK } = decoding;
-  await keepFailures(folder, config, {
-    header: {
-      kind: "failures",
-      version: 1,
-      model,
-      task: task.name,
-      seed: config.seed,
-      decoding: { temperature, topP, topK, maxAttemptLength: config.maxAttemptLength },
-    },
-    failures: collection.failures,
-  });
-  onEvent({ type: "collected", ...collection, failures: collection.failures.length });
-  return collection;
-}
-
-/** Where a run begins to be one: a folder without failures holds nothing that could be continued. */
-async function keepFailures(folder: RunFolder, config: MulliganConfig, failures: FailureSet): Promise<void> {
-  await writeJsonAtomic(folder.config, config);
-  await saveFailures(folder.failures, failures);
-}
-
 async function failuresFor(setup: Setup, options: ExperimentOptions): Promise<readonly Failure[]> {
   const { folder, resume } = options;
   const kept = resume && existsSync(folder.failures) ? await loadFailures(folder.failures) : options.failures;
   if (!kept) return (await collectRun(setup, options)).failures;
   requireKnown(kept.failures, rowsOf(await setup.task.problems("train")), setup.policy);
-  await keepFailures(folder, setup.config, kept);
+  await writeJsonAtomic(folder.config, setup.config);
+  await saveFailures(folder.failures, kept);
+  await rm(folder.journal, { force: true });
   return kept.failures;
+}
+
+/** Throws `MulliganError("config")` unless the settings are those that the folder's run began with. */
+export async function requireOwnSettings(folder: RunFolder, config: MulliganConfig): Promise<void> {
+  requireSameRun(await readConfig(folder), config);
 }
 
 async function readConfig(folder: RunFolder): Promise<MulliganConfig> {

@@ -41,8 +41,10 @@ describe("collect", () => {
     const output = join(folder, "failures");
     const collected = await run("collect", { ...only(parity, ...shared, /collect/), "--output-dir": output });
     const file = join(output, "failures.jsonl");
-    expect(collected).toMatchObject({ code: 0, out: `${file}\n` });
-    expect((await readdir(output)).sort()).toEqual(["config.json", "failures.jsonl"]);
+    expect(collected.code).toBe(0);
+    expect(collected.out).toMatch(/^problems +12: never solved \d+, sometimes 0, always \d+\nattempts +12: /);
+    expect(collected.out.endsWith(`\n${file}\n`)).toBe(true);
+    expect((await readdir(output)).sort()).toEqual(["collect.json", "config.json", "failures.jsonl"]);
     const failures = await readFile(file, "utf8");
 
     const trained = join(folder, "trained-on-failures");
@@ -53,6 +55,40 @@ describe("collect", () => {
     const known = new Set((await readLines(file)).map(({ id }) => id));
     for (const { failureId } of await readLines(join(trained, "episodes.jsonl"))) {
       expect(known).toContain(failureId);
+    }
+  });
+});
+
+describe("collect, stopped", () => {
+  // 12 × 60 attempts with 4 failures each: several rounds
+  const limits = { "--collect.tries": 60, "--collect.max-failures-per-problem": 40 };
+  const names = [/preset|model|task|threads|seed/, /max-attempt-length/, /collect/];
+
+  test("goes on with --resume to the same files, to the last byte", async () => {
+    const [whole, stopped] = [join(folder, "collect-whole"), join(folder, "collect-stopped")];
+    const flags = { ...only(parity, ...names), ...limits };
+    expect((await run("collect", { ...flags, "--output-dir": whole })).code).toBe(0);
+
+    const first = await run(
+      "collect",
+      { ...flags, "--output-dir": stopped },
+      { stopAt: /^collect {2}\d+\//m },
+    );
+    expect([first.code, first.out]).toEqual([130, ""]);
+    expect(first.err).toContain(
+      `stopped; continue with: mulligan collect --output-dir ${stopped} --resume\n`,
+    );
+    expect((await readdir(stopped)).sort()).toEqual(["collecting.jsonl", "config.json"]);
+
+    const other = await run("collect", { "--output-dir": stopped, "--resume": true, "--collect.tries": 61 });
+    expect([other.code, other.err]).toEqual([
+      1,
+      expect.stringMatching(/^error: collect.tries: must be as when the run began, 60, got 61\nhint: /),
+    ]);
+    expect((await run("collect", { "--output-dir": stopped, "--resume": true })).code).toBe(0);
+    expect((await readdir(stopped)).sort()).toEqual((await readdir(whole)).sort());
+    for (const name of ["failures.jsonl", "collect.json"]) {
+      expect(await readFile(join(stopped, name), "utf8")).toBe(await readFile(join(whole, name), "utf8"));
     }
   });
 });

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { setUpWorkbench } from "./mistakes.test.kit.ts";
-import { type Flags, run } from "./tiny.test.kit.ts";
+import { type Flags, makeTinyModel, run, tiny } from "./tiny.test.kit.ts";
 
 const bench = setUpWorkbench();
 
@@ -39,7 +39,7 @@ describe("data", () => {
     );
   });
 
-  test("of failures of another model", async () => {
+  test("of failures with tokens that the model has not", async () => {
     const failures = join(bench.own, "failures.jsonl");
     const flags = { "--preset": "mini", "--model": bench.model, "--collect.max-problems": 5 };
     await run("collect", { ...flags, "--output-dir": join(bench.own, "collected") });
@@ -66,7 +66,38 @@ describe("data", () => {
     const failures = join(collected, "failures.jsonl");
     expect(
       await bench.refusal({ "--failures": failures, "--task": bench.parity, "--task-options": "{}" }),
-    ).toMatch(/^error: failures: /);
+    ).toMatch(
+      /^error: failures: must be this model's own at this task, but the task: "countdown" then, "parity" now\nhint: collect/,
+    );
+  });
+
+  test("of failures of another model, unless told; and it warns of other sampling", async () => {
+    const collected = join(bench.own, "collected");
+    const flags = {
+      "--preset": "mini",
+      "--max-attempt-length": 6,
+      "--collect.max-problems": 5,
+      "--threads": 1,
+    };
+    await run("collect", { ...flags, "--model": bench.model, "--output-dir": collected });
+    const other = await makeTinyModel(join(bench.own, "other-model"));
+    await writeFile(
+      join(other, "tokenizer_config.json"),
+      `${await readFile(join(other, "tokenizer_config.json"), "utf8")}\n`,
+    );
+    const given = { "--failures": join(collected, "failures.jsonl"), "--model": other };
+    expect(await bench.refusal(given)).toMatch(
+      /^error: failures: must be this model's own at this task, but the model's tokenizer: [0-9a-f]{12} then, [0-9a-f]{12} now\nhint: .*--allow-mismatch\n/,
+    );
+    const mixed = { ...tiny, ...given, "--temperature": 0.9, "--max-steps": 0, "--eval.steps": 0 };
+    const { code, err } = await run("train", {
+      ...mixed,
+      ...{ "--output-dir": bench.output, "--allow-mismatch": true },
+    });
+    expect([code, err.match(/^warning: .*$/gm)]).toEqual([
+      0,
+      ["warning: failures: temperature: 1 then, 0.9 now"],
+    ]);
   });
 });
 

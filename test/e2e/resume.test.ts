@@ -84,14 +84,19 @@ test("killed before its first checkpoint, it starts training anew from the failu
   expect(await weightsOf(output)).toBe(await weightsOf(whole));
 });
 
-test("stopped while it collects, it keeps nothing and says so", async () => {
+test("stopped while it collects, it goes on collecting", async () => {
   const output = join(folder, "stopped-early");
-  // 360 attempts are two batches
+  // 360 attempts are two engine calls
   const slow = { ...flags, "--output-dir": output, "--collect.tries": 30 };
-  const stopped = await run("train", slow, { stopAt: /^collect {2}240\/360/ });
-  expect([stopped.code, stopped.err.split("\n").at(-2)]).toEqual([130, "stopped; nothing was kept yet"]);
-  expect(await readdir(output)).toEqual([]);
-  expect((await run("train", { ...flags, "--output-dir": output })).code).toBe(0);
+  const stopped = await run("train", slow, { stopAt: /^collect {2}256\/360/m });
+  expect(stopped.code).toBe(130);
+  expect(stopped.err.split("\n").at(-2)).toMatch(/^stopped; continue with: mulligan train .* --resume$/);
+  expect((await readdir(output)).sort()).toEqual(["collecting.jsonl", "config.json"]);
+  const resumed = await resume(output);
+  expect([resumed.code, resumed.err.match(/^collected \d+ failures in 360 attempts$/m)?.length]).toEqual([
+    0, 1,
+  ]);
+  expect(await readdir(output)).toContain("results.json");
 });
 
 test("made longer, it goes on from its end", async () => {

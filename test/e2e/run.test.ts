@@ -57,7 +57,15 @@ describe("train on Countdown", () => {
   test("leaves every product in the run folder, and no temporary file", async () => {
     expect((await readdir(output)).sort()).toEqual(
       [
-        ...["checkpoint-2", "config.json", "episodes.jsonl", "evaluations.jsonl", "failures.jsonl", "latest"],
+        ...[
+          "checkpoint-2",
+          "collect.json",
+          "config.json",
+          "episodes.jsonl",
+          "evaluations.jsonl",
+          "failures.jsonl",
+          "latest",
+        ],
         ...["metrics.jsonl", "model", "report.md", "results.json", "test-start.json", "test-trained.json"],
         "validation-start.json",
       ].sort(),
@@ -78,7 +86,10 @@ describe("train on Countdown", () => {
 
   test("keeps failures, episodes and evaluations in the shapes of the wire schema", async () => {
     const [header, ...failures] = await linesOf("failures.jsonl");
-    expect(FailuresHeader.parse(header)).toMatchObject({ model, task: "countdown" });
+    expect(FailuresHeader.parse(header)).toMatchObject({
+      model: { name: model },
+      task: { name: "countdown" },
+    });
     expect(failures.map((line) => Failure.parse(line))).toHaveLength(12);
     const episodes = (await linesOf("episodes.jsonl")).map((line) => EpisodeLine.parse(line));
     expect(episodes.map(({ step }) => step)).toEqual([1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]);

@@ -65,6 +65,8 @@ export interface Core extends Engine {
   sumGradients(): Promise<number>;
   /** AdamW on this replica's slice. */
   stepSlice(params: AdamParams, gradNorm: number): Promise<void>;
+  /** Drops the keys and values that sampling keeps. */
+  forget(): Promise<void>;
   /** Takes the weights that others have left, and forgets what was computed with the old ones. */
   settle(): Promise<void>;
 }
@@ -171,6 +173,10 @@ export function createCore(
     adamStep(trained.flat, gradients[0]!, adam, ranges, params, gradNorm);
     publish(slice);
   };
+  const forget = async () => {
+    sampler.store.clear();
+    memory.trim();
+  };
   const settle = async () => {
     if (share) {
       trained.flat.set(share.weights);
@@ -178,13 +184,13 @@ export function createCore(
     }
     await releaseAll(packed);
     gradient.fill(0);
-    sampler.store.clear();
-    memory.trim();
+    await forget();
   };
 
   return {
     info,
     sample: (requests, params) => runSample(sampler, requests, params),
+    forget,
     async forward(data, { temperature = 1, weights: which = "current" } = {}) {
       checkTemperature(temperature);
       checkDatums(info, data);

@@ -45,6 +45,24 @@ test("gives the bytes that the engine gives without a worker", async () => {
   await engine.loadState(state);
 });
 
+test("told to forget, samples as though it had never sampled before, to the last bit", async () => {
+  const rows = (first: number) =>
+    Array.from({ length: 12 }, (_, i) => {
+      const prompt = [...Array.from({ length: 30 }, (_, t) => (7 * t) % 29), first + i, 3, i];
+      return { prompt, seed: 100 * first + i };
+    });
+  const fresh = createCore(await loadModel(model), 1);
+  const expected = await fresh.sample(rows(8), params);
+  await fresh.close();
+  await engine.sample(rows(6), params);
+  await engine.forget!();
+  expect(await engine.sample(rows(8), params)).toEqual(expected);
+  // what is kept does show in the last bits: else there would be nothing to forget
+  await engine.forget!();
+  await engine.sample(rows(6), params);
+  expect(await engine.sample(rows(8), params)).not.toEqual(expected);
+});
+
 test("answers calls that overlap in the order they were made", async () => {
   const state = join(folder, "overlap");
   const answered: string[] = [];

@@ -87,6 +87,10 @@ function engineOf(replicas: readonly Replica[], info: EngineInfo, isMeasured: bo
         );
         return inOrder(parts, samples);
       }),
+    forget: () =>
+      inTurn(async () => {
+        await Promise.all(replicas.map((replica) => replica.call(1, "forget")));
+      }),
     forward: (data, choice = {}) =>
       inTurn(async () => {
         checkTemperature(choice.temperature);

@@ -1,0 +1,106 @@
+/**
+ * Where failures come from: written into the header of their file, and asked for before they are used or added to.
+ * Failures of another model are another experiment: what learns from them reflects on mistakes it would not make.
+ */
+import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { MulliganError } from "../core/errors.ts";
+import type { Problem, Task } from "../core/task.ts";
+import { openAttempt } from "../loop/attempt.ts";
+import type { Policy } from "../loop/policy.ts";
+import { fingerprintModel } from "../store/fingerprint.ts";
+import type { FailuresHeader } from "../store/wire.ts";
+import type { Setup } from "./setup.ts";
+import { attemptDecoding } from "./source.ts";
+
+/** The header of what would be collected now. Reads the whole model: about a second per gigabyte. */
+export async function originOf({
+  config,
+  model,
+  policy,
+  task,
+  problems: { train: problems },
+}: Setup): Promise<FailuresHeader> {
+  const { temperature, topP, topK } = attemptDecoding(config);
+  const { tries, maxFailuresPerProblem, maxFailures } = config.collect;
+  return {
+    kind: "failures",
+    version: 2,
+    model: { name: config.model, ...(await fingerprintModel(model)) },
+    task: { name: task.name, options: config.taskOptions },
+    problems: hashProblems(policy, task, problems),
+    seed: config.seed,
+    decoding: { temperature, topP, topK, maxAttemptLength: config.maxAttemptLength },
+    limits: { tries, maxFailuresPerProblem, maxFailures },
+  };
+}
+
+function hashProblems(policy: Policy, task: Task, problems: readonly Problem[]): string {
+  const hash = createHash("sha256");
+  for (const problem of problems) {
+    hash.update(`${JSON.stringify([problem.id, openAttempt(policy, task, problem).tokens])}\n`);
+  }
+  return hash.digest("hex");
+}
+
+/** What a header says, in people's words. */
+const ASPECTS: [what: string, valueIn: (header: FailuresHeader) => unknown][] = [
+  ["the model's weights", ({ model }) => model.weights],
+  ["the model's config.json", ({ model }) => model.config],
+  ["the model's tokenizer", ({ model }) => model.tokenizer],
+  ["the task", ({ task }) => task.name],
+  ["the task's options", ({ task }) => task.options],
+  ["the problems", ({ problems }) => problems],
+  ["seed", ({ seed }) => seed],
+  ["temperature", ({ decoding }) => decoding.temperature],
+  ["topP", ({ decoding }) => decoding.topP],
+  ["topK", ({ decoding }) => decoding.topK],
+  ["maxAttemptLength", ({ decoding }) => decoding.maxAttemptLength],
+  ["collect.tries", ({ limits }) => limits.tries],
+  ["collect.maxFailuresPerProblem", ({ limits }) => limits.maxFailuresPerProblem],
+  ["collect.maxFailures", ({ limits }) => limits.maxFailures],
+];
+/** Of these the first five say whose failures they are, the decoding's four how they were sampled. */
+const [SOURCE, DECODING] = [ASPECTS.slice(0, 5), ASPECTS.slice(7, 11)];
+
+/** Throws `MulliganError("config")`, which names the first difference, when a collection cannot go on as it began. */
+export function requireSameCollection(begun: FailuresHeader, now: FailuresHeader): void {
+  const [difference] = differences(ASPECTS, begun, now);
+  if (difference === undefined) return;
+  throw new MulliganError("config", `resume: a collection goes on as it began, but ${difference}`, {
+    hint: "go back to what it began with, or start another one with --output-dir",
+  });
+}
+
+/**
+ * Throws `MulliganError("data")` when a file's failures are of another model, tokenizer or task. Returns a sentence for
+ * each way in which they were sampled differently.
+ */
+export function requireSameSource(file: FailuresHeader, now: FailuresHeader): string[] {
+  const [difference] = differences(SOURCE, file, now);
+  if (difference !== undefined) {
+    throw new MulliganError("data", `failures: must be this model's own at this task, but ${difference}`, {
+      hint: "collect again with `mulligan collect`, or use them all the same with --allow-mismatch",
+    });
+  }
+  return describeSampling(file, now);
+}
+
+/** Only the ways in which failures were sampled differently from how training will sample. */
+export function describeSampling(file: FailuresHeader, now: FailuresHeader): string[] {
+  return differences(DECODING, file, now).map((difference) => `failures: ${difference}`);
+}
+
+function differences(aspects: typeof ASPECTS, then: FailuresHeader, now: FailuresHeader): string[] {
+  return aspects.flatMap(([what, valueIn]) => {
+    const [before, after] = [valueIn(then), valueIn(now)];
+    if (isDeepStrictEqual(before, after)) return [];
+    return [`${what}: ${show(before)} then, ${show(after)} now`];
+  });
+}
+
+/** Hashes by their first digits. */
+function show(value: unknown): string {
+  const text = JSON.stringify(value);
+  return /^"[0-9a-f]{64}"$/.test(text) ? text.slice(1, 13) : text;
+}
