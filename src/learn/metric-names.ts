@@ -33,6 +33,9 @@ export const METRICS = {
     "Share of learnt tokens clipped above: ratio over 1 + epsilonHigh, advantage positive.",
   "clip_ratio/region_mean": "Share of learnt tokens clipped on either side.",
   grad_norm: "Global L2 norm of the gradient before clipping.",
+  "refresh/failures": "Failures of the current model that were collected at this step.",
+  "refresh/solved":
+    "Share of the scored attempts that were solved when this step collected: the current model at first attempts.",
   learning_rate: "Learning rate of the step.",
   num_tokens: "Tokens sampled and trained on since the run began.",
   step_time: "Seconds of the whole step.",

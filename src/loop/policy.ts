@@ -4,7 +4,7 @@ import type { Engine } from "../engine/contract.ts";
 import { type Chat, loadChat } from "../text/chat.ts";
 
 export interface Policy {
-  engine: Pick<Engine, "sample" | "info">;
+  engine: Pick<Engine, "sample" | "info" | "forget">;
   chat: Omit<Chat, "tokenizer">;
 }
 

@@ -11,6 +11,8 @@ export const streams = {
   plainRetry: 4,
   /** The order in which an epoch visits its failures. */
   order: 5,
+  /** The order in which a refresh visits the problems. */
+  refresh: 6,
 } as const;
 
 /**

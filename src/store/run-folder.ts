@@ -121,6 +121,11 @@ export function checkpointAt(folder: RunFolder, step: number): string {
   return join(folder.dir, `checkpoint-${step}`);
 }
 
+/** The failures that training collected before a step. */
+export function refreshedAt(folder: RunFolder, step: number): string {
+  return join(folder.refreshed, `failures-${step}.jsonl`);
+}
+
 /** Fills a checkpoint under a temporary name, renames it, then points `latest` at it. Returns its path. */
 export async function writeCheckpoint(
   folder: RunFolder,

@@ -16,8 +16,8 @@ import type { FailuresHeader } from "../store/wire.ts";
 import type { MulliganConfig } from "./config.ts";
 import { originOf, requireSameCollection } from "./origin.ts";
 import { requireItems } from "./preflight.ts";
+import { attemptDecoding } from "./sampling.ts";
 import type { Setup } from "./setup.ts";
-import { attemptDecoding } from "./source.ts";
 
 export type CollectEvent =
   | { type: "collecting"; done: number; total: number; failures: number }

@@ -17,6 +17,13 @@ export const CollectConfig = z.strictObject({
     .describe("a problem is finished once this many of its failures are kept; 0 = after all tries"),
   maxProblems: z.int().min(1).default(2000).describe("training problems to attempt"),
   maxFailures: z.int().min(1).default(100_000).describe("stop once this many failures are kept"),
+  refreshSteps: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      "training collects failures of the current model every N steps; 0 = never (the paper), 1 = online",
+    ),
 });
 
 export const EvalConfig = z.strictObject({

@@ -4,6 +4,15 @@
  */
 import { createRng, hashSeed } from "../core/rng.ts";
 import { streams } from "../loop/streams.ts";
+import type { MulliganConfig } from "./config.ts";
+
+/** With dynamic sampling a step draws at most this many times failuresPerStep items. Arbitrary. */
+const resamplingBound = 3;
+
+/** Of one step: more than `failuresPerStep` only where dead groups are replaced. */
+export function mostItemsPerStep({ failuresPerStep, dynamicSampling }: MulliganConfig): number {
+  return dynamicSampling ? resamplingBound * failuresPerStep : failuresPerStep;
+}
 
 export interface Draw<T> {
   drawn: T[];

@@ -6,7 +6,7 @@ import type { Group } from "../core/episode.ts";
 import { type Completion, completionLimit, withControlRewards } from "../learn/completions.ts";
 import { type Batch, type BatchOptions, buildBatch } from "../learn/datums.ts";
 import type { MulliganConfig } from "./config.ts";
-import { drawItems } from "./feed.ts";
+import { drawItems, mostItemsPerStep } from "./feed.ts";
 import type { Source } from "./source.ts";
 
 export interface StepBatch {
@@ -19,17 +19,15 @@ export interface StepBatch {
   position: number;
 }
 
-/** With dynamic sampling a step samples at most this many times failuresPerStep groups. Arbitrary. */
-const resamplingBound = 3;
-
 /** Samples a group for each of the next `failuresPerStep` items, fewer when there are fewer, and builds the batch. */
 export async function gatherBatch(
-  source: Source,
+  source: Pick<Source, "gather">,
+  items: readonly { id: string }[],
   config: MulliganConfig,
   { step, position: start }: { step: number; position: number },
 ): Promise<StepBatch> {
-  const { seed, failuresPerStep, dynamicSampling } = config;
-  const bound = dynamicSampling ? resamplingBound * failuresPerStep : failuresPerStep;
+  const { seed, failuresPerStep } = config;
+  const bound = mostItemsPerStep(config);
   const held: { id: string }[] = [];
   const completions: Completion[] = [];
   const groups: Group[] = [];
@@ -39,7 +37,7 @@ export async function gatherBatch(
   let rewarded: Completion[];
   let batch: Batch;
   do {
-    const draw = drawItems(source.items, { seed, position, count: missing, held });
+    const draw = drawItems(items, { seed, position, count: missing, held });
     const gathering = await source.gather(draw.drawn, step);
     for (const completion of gathering.completions) {
       completions.push({ ...completion, groupIndex: completion.groupIndex + held.length });
@@ -53,7 +51,7 @@ export async function gatherBatch(
     batch = buildBatch(rewarded, batchOptions(config));
     const live = batch.groups.filter(({ state }) => state === "live").length;
     missing = Math.min(failuresPerStep - live, bound - held.length);
-  } while (missing > 0 && held.length < source.items.length);
+  } while (missing > 0 && held.length < items.length);
   return { batch, completions: rewarded, groups, sampledTokens, position };
 }
 

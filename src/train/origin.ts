@@ -10,8 +10,8 @@ import { openAttempt } from "../loop/attempt.ts";
 import type { Policy } from "../loop/policy.ts";
 import { fingerprintModel } from "../store/fingerprint.ts";
 import type { FailuresHeader } from "../store/wire.ts";
+import { attemptDecoding } from "./sampling.ts";
 import type { Setup } from "./setup.ts";
-import { attemptDecoding } from "./source.ts";
 
 /** The header of what would be collected now. Reads the whole model: about a second per gigabyte. */
 export async function originOf({

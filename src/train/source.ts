@@ -3,13 +3,12 @@
  * problems (plain GRPO). The trainer sees completions only and cannot tell the two apart.
  */
 import type { Failure, Group } from "../core/episode.ts";
-import type { Task } from "../core/task.ts";
 import { type Completion, completionsFromAttempts, completionsFromEpisodes } from "../learn/completions.ts";
+import type { Metrics } from "../learn/metric-names.ts";
 import { attemptProblems } from "../loop/attempt.ts";
 import { reflectAndRetry } from "../loop/episode.ts";
-import type { Decoding, Policy } from "../loop/policy.ts";
-import type { Rows } from "../loop/verdicts.ts";
-import type { MulliganConfig } from "./config.ts";
+import { refreshMetrics, type StepFailures } from "./refresh.ts";
+import { attemptDecoding, reflectionDecoding, type SourceSetup } from "./sampling.ts";
 
 /** What sampling a group for each of some items gave. */
 export interface Gathering {
@@ -20,44 +19,39 @@ export interface Gathering {
   sampledTokens: number;
 }
 
-export interface Source {
+/** What a step draws from. */
+export interface StepItems {
   /** Failures, or problems: one group is sampled for each. */
   items: readonly { id: string }[];
+  /** The first step that draws from them, from their beginning. */
+  since: number;
+  /** Of finding them, when this step did it. */
+  metrics: Metrics;
+  sampledTokens: number;
+}
+
+export interface Source {
+  /** For steps in order. */
+  itemsFor(step: number): Promise<StepItems>;
+  /** Groups for some of the step's items. */
   gather(items: readonly { id: string }[], step: number): Promise<Gathering>;
-}
-
-export interface SourceSetup {
-  policy: Policy;
-  task: Task;
-  config: MulliganConfig;
-  rows: Rows;
-}
-
-/** Training's decoding of attempts and retries. */
-export function attemptDecoding({ temperature, topP, topK, maxAttemptLength }: MulliganConfig): Decoding {
-  return { temperature, topP, topK, maxTokens: maxAttemptLength };
-}
-
-/** Training's decoding of reflections. */
-export function reflectionDecoding({
-  temperature,
-  topP,
-  topK,
-  maxCompletionLength,
-}: MulliganConfig): Decoding {
-  return { temperature, topP, topK, maxTokens: maxCompletionLength };
 }
 
 /** Groups of reflections on failures, each followed by its retries. */
 export function episodeSource(
   { policy, task, config, rows }: SourceSetup,
-  failures: readonly Failure[],
+  failuresFor: (step: number) => Promise<StepFailures>,
 ): Source {
   const { learnFrom, numGenerations, retriesPerReflection, seed } = config;
   if (learnFrom === "answer") throw new RangeError("episodeSource: first attempts have no episodes");
-  const byId = new Map(failures.map((failure) => [failure.id, failure]));
+  let byId = new Map<string, Failure>();
   return {
-    items: failures,
+    async itemsFor(step) {
+      const found = await failuresFor(step);
+      const { failures: items, since, collected } = found;
+      byId = new Map(items.map((failure) => [failure.id, failure]));
+      return { items, since, metrics: refreshMetrics(found), sampledTokens: collected?.sampledTokens ?? 0 };
+    },
     async gather(items, step) {
       const groups = await reflectAndRetry(
         policy,
@@ -93,8 +87,9 @@ export function episodeSource(
 export function attemptSource({ policy, task, config, rows }: SourceSetup): Source {
   const { numGenerations, seed } = config;
   const decoding = attemptDecoding(config);
+  const items = [...rows.keys()].map((id) => ({ id }));
   return {
-    items: [...rows.keys()].map((id) => ({ id })),
+    itemsFor: async () => ({ items, since: 1, metrics: {}, sampledTokens: 0 }),
     async gather(items, step) {
       const problems = items.map(({ id }) => ({ id, row: rows.get(id) }));
       const tries = numGenerations;

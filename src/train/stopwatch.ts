@@ -6,7 +6,7 @@ type Activity = "sample" | "verify" | "train";
 
 export interface Stopwatch {
   /** The engine, watched: sampling apart from forward, backward and optimiser. */
-  engine: Pick<Engine, "info" | "sample" | "forward" | "forwardBackward" | "optimStep">;
+  engine: Pick<Engine, "info" | "sample" | "forget" | "forward" | "forwardBackward" | "optimStep">;
   /** The task, its verifier watched. */
   task: Task;
   /** Seconds since the last lap: of the whole, of each activity, and of none of them. */
@@ -32,6 +32,7 @@ export function createStopwatch(engine: Engine, task: Task): Stopwatch {
   return {
     engine: {
       info: engine.info,
+      ...(engine.forget && { forget: () => engine.forget!() }),
       sample: (requests, params) => watch("sample", () => engine.sample(requests, params)),
       forward: (data, options) => watch("train", () => engine.forward(data, options)),
       forwardBackward: (data, loss) => watch("train", () => engine.forwardBackward(data, loss)),

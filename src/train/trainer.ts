@@ -16,6 +16,7 @@ import { resumeLatest, saveCheckpoint } from "./checkpoint.ts";
 import type { MulliganConfig } from "./config.ts";
 import { gatherBatch, type StepBatch } from "./gather.ts";
 import { requireCapabilities, requireItems, requireRoom } from "./preflight.ts";
+import { createFailureFeed } from "./refresh.ts";
 import { attemptSource, episodeSource, type Source } from "./source.ts";
 import { createStopwatch, type Stopwatch } from "./stopwatch.ts";
 import { updatePolicy } from "./update.ts";
@@ -56,7 +57,7 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
   const rows = rowsOf(await setup.task.problems("train"));
   const source = createSource({ ...setup, watch, rows });
   requireCapabilities(engine.info, config);
-  requireItems(source.items, config);
+  requireItems((await source.itemsFor(1)).items, config);
 
   const resumed = setup.resume && folder ? await resumeLatest(folder, engine, config) : undefined;
   let progress = resumed ?? { step: 0, position: 0, numTokens: 0 };
@@ -83,15 +84,18 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
   while (progress.step < config.maxSteps && !signal?.aborted) {
     const step = progress.step + 1;
     watch.lap();
-    const gathered = await gatherBatch(source, config, { step, position: progress.position });
+    const { items, since, ...found } = await source.itemsFor(step);
+    const position = since === step ? 0 : progress.position;
+    const gathered = await gatherBatch(source, items, config, { step, position });
     const updated = await updatePolicy(watch.engine, gathered.batch, config, step);
-    const tokens = countTokens(gathered, config);
+    const tokens = found.sampledTokens + countTokens(gathered, config);
     progress = { step, position: gathered.position, numTokens: progress.numTokens + tokens };
     const times = watch.lap();
     const metrics: Metrics = {
       ...batchMetrics(gathered.completions, gathered.batch),
       ...episodeMetrics(setup.task, gathered.groups, rows),
       ...updated,
+      ...found.metrics,
       num_tokens: progress.numTokens,
       ...times,
       tokens_per_second: tokens / times.step_time,
@@ -107,6 +111,7 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
 function createSource({
   policy: { chat },
   failures,
+  folder,
   config,
   watch,
   rows,
@@ -114,7 +119,7 @@ function createSource({
   const setup = { policy: { engine: watch.engine, chat }, task: watch.task, config, rows };
   if (config.learnFrom !== "answer") {
     requireRoom(setup.policy, setup.task, failures, rows, config);
-    return episodeSource(setup, failures);
+    return episodeSource(setup, createFailureFeed(setup, failures, folder));
   }
   // the problems that failures would be collected from: every way to learn sees the same data
   return attemptSource({ ...setup, rows: new Map([...rows].slice(0, config.collect.maxProblems)) });

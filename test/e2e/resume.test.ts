@@ -99,6 +99,27 @@ test("stopped while it collects, it goes on collecting", async () => {
   expect(await readdir(output)).toContain("results.json");
 });
 
+test("with failures of the model as it is at every step, it meets the same ones again", async () => {
+  const [never, killed] = [join(folder, "online"), join(folder, "online-killed")];
+  const online = { ...flags, "--collect.refresh-steps": 1, "--save-steps": 1 };
+  for (const output of [never, killed]) {
+    expect((await run("train", { ...online, "--output-dir": output })).code).toBe(0);
+  }
+  await writeFile(join(killed, "latest"), "checkpoint-2\n");
+  await writeFile(join(killed, "refreshed", "failures-3.jsonl"), "torn");
+  expect((await resume(killed)).code).toBe(0);
+  expect(await weightsOf(killed)).toBe(await weightsOf(never));
+  for (const step of [2, 3, 4]) {
+    const name = join("refreshed", `failures-${step}.jsonl`);
+    expect(await readFile(join(killed, name), "utf8")).toBe(await readFile(join(never, name), "utf8"));
+  }
+  const used = (await readLines(join(never, "episodes.jsonl"))).map(({ step, failureId }) => [
+    step,
+    failureId,
+  ]);
+  for (const [step, id] of used.slice(6)) expect(String(id)).toMatch(new RegExp(`@${step}$`));
+});
+
 test("made longer, it goes on from its end", async () => {
   const output = join(folder, "longer");
   await run("train", { ...flags, "--output-dir": output, "--max-steps": 2 });
