@@ -7,7 +7,7 @@ import { openSetup } from "../train/setup.ts";
 import { readCollectSummary, renderCollectSummary } from "./collect-summary.ts";
 import { type CliContext, configFromOptions, type Options } from "./context.ts";
 import { downloadOptions } from "./download-view.ts";
-import { continuation } from "./experiment.ts";
+import { howToContinue } from "./experiment.ts";
 import { createExperimentView } from "./experiment-view.ts";
 import { addConfigFlags } from "./flags.ts";
 import { closeSetup } from "./profile-view.ts";
@@ -52,7 +52,7 @@ export function registerCollect(program: Command, context: CliContext): void {
       } catch (error) {
         view.end();
         if (!(signal.aborted && error === signal.reason)) throw error;
-        stderr.write(`stopped; continue with: ${continuation("collect", config)}\n`);
+        stderr.write(howToContinue("collect", config));
       } finally {
         view.end();
         await closeSetup(setup, stderr);

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { renderExamples, renderReport } from "../evaluate/index.ts";
 import { loadFailures } from "../store/failures.ts";
-import { createRunFolder, type RunFolderOptions } from "../store/run-folder.ts";
+import { createRunFolder, type RunFolderOptions, runFolderAt } from "../store/run-folder.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { runExperiment } from "../train/experiment.ts";
 import { describeSampling, originOf, requireSameSource } from "../train/origin.ts";
@@ -49,11 +49,7 @@ export async function experiment(
     });
     view.end();
     if (!results) {
-      stderr.write(
-        existsSync(folder.config)
-          ? `stopped; continue with: ${continuation("train", config)}\n`
-          : "stopped; nothing was kept yet\n",
-      );
+      stderr.write(howToContinue("train", config));
       return;
     }
     stdout.write(`\n${renderReport(results.comparison)}\n`);
@@ -68,8 +64,9 @@ export async function experiment(
   }
 }
 
-/** The command that goes on where one was stopped, quoted for a shell where it must be. */
-export function continuation(command: "collect" | "train", { outputDir }: MulliganConfig): string {
+/** What to tell who stopped a command: how to go on, quoted for a shell where it must be. */
+export function howToContinue(command: "collect" | "train", { outputDir }: MulliganConfig): string {
+  if (!existsSync(runFolderAt(outputDir).config)) return "stopped; nothing was kept yet\n";
   const dir = /^[\w./@:~-]+$/.test(outputDir) ? outputDir : `'${outputDir.replaceAll("'", "'\\''")}'`;
-  return `mulligan ${command} --output-dir ${dir} --resume`;
+  return `stopped; continue with: mulligan ${command} --output-dir ${dir} --resume\n`;
 }

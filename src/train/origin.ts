@@ -43,29 +43,36 @@ function hashProblems(policy: Policy, task: Task, problems: readonly Problem[]):
   return hash.digest("hex");
 }
 
-/** What a header says, in people's words. */
-const ASPECTS: [what: string, valueIn: (header: FailuresHeader) => unknown][] = [
+/** Something a header says, in people's words. */
+type Aspect = [what: string, valueIn: (header: FailuresHeader) => unknown];
+
+/** Whose failures they are. */
+const SOURCE: readonly Aspect[] = [
   ["the model's weights", ({ model }) => model.weights],
   ["the model's config.json", ({ model }) => model.config],
   ["the model's tokenizer", ({ model }) => model.tokenizer],
   ["the task", ({ task }) => task.name],
   ["the task's options", ({ task }) => task.options],
-  ["the problems", ({ problems }) => problems],
-  ["seed", ({ seed }) => seed],
+];
+/** How they were sampled. */
+const DECODING: readonly Aspect[] = [
   ["temperature", ({ decoding }) => decoding.temperature],
   ["topP", ({ decoding }) => decoding.topP],
   ["topK", ({ decoding }) => decoding.topK],
   ["maxAttemptLength", ({ decoding }) => decoding.maxAttemptLength],
+];
+/** What else decides which ones there are. */
+const EXTENT: readonly Aspect[] = [
+  ["the problems", ({ problems }) => problems],
+  ["seed", ({ seed }) => seed],
   ["collect.tries", ({ limits }) => limits.tries],
   ["collect.maxFailuresPerProblem", ({ limits }) => limits.maxFailuresPerProblem],
   ["collect.maxFailures", ({ limits }) => limits.maxFailures],
 ];
-/** Of these the first five say whose failures they are, the decoding's four how they were sampled. */
-const [SOURCE, DECODING] = [ASPECTS.slice(0, 5), ASPECTS.slice(7, 11)];
 
 /** Throws `MulliganError("config")`, which names the first difference, when a collection cannot go on as it began. */
 export function requireSameCollection(begun: FailuresHeader, now: FailuresHeader): void {
-  const [difference] = differences(ASPECTS, begun, now);
+  const [difference] = differences([...SOURCE, ...DECODING, ...EXTENT], begun, now);
   if (difference === undefined) return;
   throw new MulliganError("config", `resume: a collection goes on as it began, but ${difference}`, {
     hint: "go back to what it began with, or start another one with --output-dir",
@@ -91,7 +98,7 @@ export function describeSampling(file: FailuresHeader, now: FailuresHeader): str
   return differences(DECODING, file, now).map((difference) => `failures: ${difference}`);
 }
 
-function differences(aspects: typeof ASPECTS, then: FailuresHeader, now: FailuresHeader): string[] {
+function differences(aspects: readonly Aspect[], then: FailuresHeader, now: FailuresHeader): string[] {
   return aspects.flatMap(([what, valueIn]) => {
     const [before, after] = [valueIn(then), valueIn(now)];
     if (isDeepStrictEqual(before, after)) return [];

@@ -3,10 +3,13 @@
  * limits on time, memory and stack. Only ever in a verifier's process, never in the run's: natively slow steps outlast the
  * sandbox's own deadline, and then the process's limits hold.
  */
-import type { QuickJSContext, QuickJSWASMModule } from "quickjs-emscripten";
 import { MulliganError } from "../core/errors.ts";
 import type { Verdict } from "../core/task.ts";
 import { MARK } from "./guarded-process.ts";
+
+/** An optional peer: types only by name, and never imported before it is needed. */
+type QuickJSContext = import("quickjs-emscripten").QuickJSContext;
+type QuickJSWASMModule = import("quickjs-emscripten").QuickJSWASMModule;
 
 export interface JavaScriptLimits {
   /** Of code and tests together. Default 1000; below `verifier.timeoutMs`, so that slow code fails and is not unscored. */
