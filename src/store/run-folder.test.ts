@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -7,6 +7,7 @@ import {
   checkpointAt,
   createRunFolder,
   latestCheckpoint,
+  refreshedAt,
   runFolderAt,
   writeCheckpoint,
   writeJsonAtomic,
@@ -69,6 +70,16 @@ test("clean does not take a model's folder for a run", async () => {
     message: `clean: ${base} must hold a run, got only config.json`,
   });
   expect(await readdir(base)).toEqual(["config.json"]);
+});
+
+test("clean takes a collection under way for a run, and removes what training collected anew", async () => {
+  const folder = await createRunFolder(base);
+  await writeJsonAtomic(folder.config, {});
+  await writeFile(folder.journal, "");
+  await mkdir(folder.refreshed);
+  await writeFile(refreshedAt(folder, 3), "");
+  await createRunFolder(base, { clean: true });
+  expect(await readdir(base)).toEqual([]);
 });
 
 test("resume keeps the run, and needs one", async () => {
