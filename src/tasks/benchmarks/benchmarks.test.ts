@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Task, Verdict } from "../../core/task.ts";
+import { checkTask } from "../check-task.ts";
 import { gsm8k, verifyGsm8k } from "./gsm8k.ts";
 import { math, verifyMath } from "./math.ts";
 import { multipleChoice, verifyChoice } from "./multiple-choice.ts";
@@ -162,6 +163,24 @@ describe("multiple-choice", () => {
   ])("%j is refused", async (columns, message) => {
     await expect(problemsOf(multipleChoice, { question: "Q?", ...columns })).rejects.toThrow(message);
   });
+});
+
+test("their own checks are sound", async () => {
+  const path = join(folder, "check.jsonl");
+  const lines = Array.from({ length: 60 }, (_, i) => ({
+    question: `How much is ${i} + 1?`,
+    choices: [`${i + 1}`, `${i + 2}`, "none"],
+    answer: `${i + 1}`,
+  }));
+  await writeFile(path, lines.map((line) => JSON.stringify(line)).join("\n"));
+  for (const task of [gsm8k({ source: path }), math({ source: path })]) {
+    const { probes } = await checkTask(task as Task, { rows: 60 });
+    expect(probes.flatMap(({ surprises }) => surprises)).toEqual([]);
+    expect(probes[0]).toMatchObject({ name: "gold answer", solved: 60 });
+  }
+  const { probes } = await checkTask(multipleChoice({ source: path }) as Task, { rows: 60 });
+  expect(probes.flatMap(({ surprises }) => surprises)).toEqual([]);
+  expect(probes[0]).toMatchObject({ name: "gold answer", solved: 60 });
 });
 
 test.each([gsm8k, math, multipleChoice])("%o needs a source, and says how to name one", (task) => {

@@ -1,16 +1,17 @@
 /** GSM8K (openai/grade-school-math): word problems whose answer is one number. Retention for real models. */
 import type { FailedVerdict, Task, Verdict } from "../../core/task.ts";
-import type { LiteralObject } from "../../verify/literal.ts";
 import { readNumber } from "../../verify/math-answer.ts";
 import { equals, formatRational, type Rational } from "../../verify/rational.ts";
-import { RowError, textOf } from "../row-columns.ts";
+import type { FileRow } from "../rows.ts";
 import {
   BOXED,
   finalAnswer,
   NO_ANSWER,
   type QuestionOptions,
   questionTask,
+  RowError,
   rowId,
+  textOf,
   wrongAnswer,
 } from "./question-task.ts";
 
@@ -24,10 +25,13 @@ export interface Gsm8kRow {
 /** Rows `{question, answer}`, the answer ending in `#### number`. Throws `MulliganError("config")`. */
 export function gsm8k(options: QuestionOptions): Task<Gsm8kRow> {
   const prompt = ({ question }: Gsm8kRow) => `${question}\n\n${BOXED}`;
-  return questionTask({ name: "gsm8k", rowFrom, prompt, verify: verifyGsm8k }, options);
+  return questionTask(
+    { name: "gsm8k", rowFrom, prompt, gold: ({ answer }) => answer, verify: verifyGsm8k },
+    options,
+  );
 }
 
-function rowFrom(columns: LiteralObject, index: number): Gsm8kRow {
+function rowFrom(columns: FileRow, index: number): Gsm8kRow {
   const solution = textOf(columns, "answer");
   const mark = solution.lastIndexOf("####");
   const answer = solution.slice(mark === -1 ? 0 : mark + "####".length).trim();

@@ -1,16 +1,17 @@
 /** MATH (Hendrycks et al. 2021) and sets like it: competition problems with an answer in LaTeX. Retention for real models. */
 import type { Task, Verdict } from "../../core/task.ts";
 import { lastBoxed } from "../../verify/answer.ts";
-import type { LiteralObject } from "../../verify/literal.ts";
 import { normalizeMath, sameMathAnswer } from "../../verify/math-answer.ts";
-import { RowError, textOf } from "../row-columns.ts";
+import type { FileRow } from "../rows.ts";
 import {
   BOXED,
   finalAnswer,
   NO_ANSWER,
   type QuestionOptions,
   questionTask,
+  RowError,
   rowId,
+  textOf,
   wrongAnswer,
 } from "./question-task.ts";
 
@@ -23,12 +24,16 @@ export interface MathRow {
 /** Rows `{problem, answer}`, or `{problem, solution}` with the answer in the solution's last \boxed{…}. */
 export function math(options: QuestionOptions): Task<MathRow> {
   const prompt = ({ problem }: MathRow) => `${problem}\n\n${BOXED}`;
-  return questionTask({ name: "math", rowFrom, prompt, verify: verifyMath }, options);
+  return questionTask(
+    { name: "math", rowFrom, prompt, gold: ({ answer }) => answer, verify: verifyMath },
+    options,
+  );
 }
 
-function rowFrom(columns: LiteralObject, index: number): MathRow {
-  const problem = textOf(columns, columns.has("problem") ? "problem" : "question");
-  const answer = columns.has("answer") ? textOf(columns, "answer") : lastBoxed(textOf(columns, "solution"));
+function rowFrom(columns: FileRow, index: number): MathRow {
+  const problem = textOf(columns, columns.problem !== undefined ? "problem" : "question");
+  const answer =
+    columns.answer !== undefined ? textOf(columns, "answer") : lastBoxed(textOf(columns, "solution"));
   if (answer === undefined)
     throw new RowError("solution must hold its answer in \\boxed{}, or answer must be given");
   if (normalizeMath(answer) === "")

@@ -1,14 +1,15 @@
 /** Multiple choice (MMLU, MMLU-Pro, ARC and sets like them): the answer is a letter. Retention for real models. */
 import type { Task, Verdict } from "../../core/task.ts";
 import { choiceFrom, letterOf } from "../../verify/choice-answer.ts";
-import { isList, isObject, type Literal, type LiteralObject } from "../../verify/literal.ts";
-import { RowError, textOf } from "../row-columns.ts";
+import type { FileRow } from "../rows.ts";
 import {
   finalAnswer,
   NO_ANSWER,
   type QuestionOptions,
   questionTask,
+  RowError,
   rowId,
+  textOf,
   wrongAnswer,
 } from "./question-task.ts";
 
@@ -30,36 +31,44 @@ const MAX_CHOICES = 26;
 export function multipleChoice(options: QuestionOptions): Task<MultipleChoiceRow> {
   const prompt = ({ question, choices }: MultipleChoiceRow) =>
     `${question}\n\n${choices.map((choice, i) => `${letterOf(i)}. ${choice}`).join("\n")}\n\n${ASK}`;
-  return questionTask({ name: "multiple-choice", rowFrom, prompt, verify: verifyChoice }, options);
+  return questionTask(
+    {
+      name: "multiple-choice",
+      rowFrom,
+      prompt,
+      gold: ({ answer }) => letterOf(answer),
+      verify: verifyChoice,
+    },
+    options,
+  );
 }
 
-function rowFrom(columns: LiteralObject, index: number): MultipleChoiceRow {
-  const given = columns.get("choices") ?? columns.get("options");
-  const labelled = given !== undefined && isObject(given);
-  const choices = textsFrom(labelled ? given.get("text") : given);
+function rowFrom(columns: FileRow, index: number): MultipleChoiceRow {
+  const given = columns.choices ?? columns.options;
+  const labelled = isObject(given) ? given : undefined;
+  const choices = textsFrom(labelled ? labelled.text : given);
   if (choices === undefined || choices.length < 2 || choices.length > MAX_CHOICES) {
     throw new RowError(`choices must be a list of 2 to ${MAX_CHOICES} texts`);
   }
-  const labels = labelled ? textsFrom(given.get("label")) : undefined;
-  const key = columns.get("answer_index") ?? columns.get("answerKey") ?? columns.get("answer");
-  const answer = indexFrom(key, choices, labels);
+  const key = columns.answer_index ?? columns.answerKey ?? columns.answer;
+  const answer = indexFrom(key, choices, textsFrom(labelled?.label));
   if (answer === undefined)
     throw new RowError("answer must be a letter, an index from 0, or one of the choices");
   return { id: rowId(columns, index), question: textOf(columns, "question"), choices, answer };
 }
 
-function textsFrom(value: Literal | undefined): string[] | undefined {
-  if (value === undefined || !isList(value)) return undefined;
-  return value.every((item) => typeof item === "string") ? [...(value as string[])] : undefined;
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function textsFrom(value: unknown): string[] | undefined {
+  return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined;
 }
 
 /** Labels first, as ARC's may be digits; then a place, the words, a letter. */
-function indexFrom(
-  key: Literal | undefined,
-  choices: readonly string[],
-  labels?: readonly string[],
-): number | undefined {
-  if (typeof key === "bigint") return key >= 0n && key < BigInt(choices.length) ? Number(key) : undefined;
+function indexFrom(key: unknown, choices: readonly string[], labels?: readonly string[]): number | undefined {
+  if (typeof key === "number")
+    return Number.isInteger(key) && key >= 0 && key < choices.length ? key : undefined;
   if (typeof key !== "string") return undefined;
   for (const place of [labels?.indexOf(key) ?? -1, choices.indexOf(key)]) if (place !== -1) return place;
   return labels === undefined ? choiceFrom(key, choices) : undefined;

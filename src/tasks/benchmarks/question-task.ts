@@ -6,11 +6,9 @@ import { z } from "zod";
 import { MulliganError } from "../../core/errors.ts";
 import type { FailedVerdict, Task, Verdict } from "../../core/task.ts";
 import { lastBoxed } from "../../verify/answer.ts";
-import type { LiteralObject } from "../../verify/literal.ts";
 import { defineTask } from "../define-task.ts";
-import { readJsonRows } from "../json-rows.ts";
 import { parseOptions } from "../options.ts";
-import { RowError } from "../row-columns.ts";
+import { type FileRow, readRows } from "../rows.ts";
 import { rowsFromSource, Source } from "../source.ts";
 
 export const QuestionOptions = z.strictObject({ source: Source });
@@ -22,14 +20,16 @@ export const BOXED = "Please reason step by step, and put your final answer with
 interface QuestionTask<Row> {
   name: string;
   /** The file's columns as a row. Throws `RowError`. */
-  rowFrom(columns: LiteralObject, index: number): Row;
+  rowFrom(columns: FileRow, index: number): Row;
   prompt(row: Row): string;
+  /** What stands in the box of a right answer. */
+  gold(row: Row): string;
   verify(answer: string, row: Row): Verdict;
 }
 
 /** Throws `MulliganError("config")`; `problems()` throws `MulliganError("data")`, naming file and row. */
 export function questionTask<Row extends { id: string }>(
-  { name, rowFrom, prompt, verify }: QuestionTask<Row>,
+  { name, rowFrom, prompt, gold, verify }: QuestionTask<Row>,
   options: QuestionOptions,
 ): Task<Row> {
   if (options?.source === undefined) {
@@ -39,7 +39,7 @@ export function questionTask<Row extends { id: string }>(
   }
   const { source } = parseOptions(name, QuestionOptions, options);
   const load = async (path: string) => {
-    const rows = await readJsonRows(path);
+    const rows = await readRows(path);
     return rows.map((columns, index) => {
       try {
         return rowFrom(columns, index);
@@ -49,12 +49,29 @@ export function questionTask<Row extends { id: string }>(
       }
     });
   };
-  return defineTask<Row>({ name, rows: rowsFromSource(name, source, load), prompt, verify });
+  return defineTask<Row>({
+    name,
+    rows: rowsFromSource(name, source, load),
+    prompt,
+    verify,
+    answer: (row) => `\\boxed{${gold(row)}}`,
+  });
 }
 
-export function rowId(columns: LiteralObject, index: number): string {
-  const id = columns.get("id") ?? columns.get("unique_id");
-  return typeof id === "string" || typeof id === "bigint" ? String(id) : `row-${index + 1}`;
+/** A row that lacks what its task needs; the file and the place are added where they are known. */
+export class RowError extends Error {}
+
+export function rowId({ id, unique_id }: FileRow, index: number): string {
+  const given = id ?? unique_id;
+  return typeof given === "string" || typeof given === "number" ? String(given) : `row-${index + 1}`;
+}
+
+export function textOf(columns: FileRow, column: string): string {
+  const value = columns[column];
+  if (typeof value === "string" && value.trim() !== "") return value;
+  throw new RowError(
+    `${column} must be text, got ${value === undefined ? "nothing" : JSON.stringify(value)}`,
+  );
 }
 
 /** What stands in the last \boxed{…}; when there is none, after the last "####" (GSM8K's own form), on that line. */

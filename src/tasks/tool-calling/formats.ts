@@ -8,8 +8,8 @@ import {
   type LiteralObject,
   parseLiteral,
 } from "../../verify/literal.ts";
-import { listOf, objectOf, plainFrom, RowError, textOf } from "../row-columns.ts";
 import type { ToolCallingRow } from "./row.ts";
+import { listOf, objectOf, plainFrom, RowError, textOf } from "./row-columns.ts";
 import { schemaFromBfcl, schemaFromPython } from "./types.ts";
 
 /** `{id, query, tools, answers}`, tools and answers as text that holds JSON (Salesforce/xlam-function-calling-60k). */

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Split } from "../../core/task.ts";
+import { checkTask } from "../check-task.ts";
 import type { ToolCallingRow } from "./row.ts";
 import { toolCalling, verifyToolCalls } from "./task.ts";
 
@@ -108,6 +109,15 @@ describe("prompts", () => {
     );
     expect(json.retryPrompt(row)).toBe(row.messages[0]!.content);
   });
+});
+
+test.each(["template", "hermes", "json"] as const)("its own check is sound, tools by %s", async (tools) => {
+  const task = toolCalling({ tools, train: 20, validation: 20, test: 20 });
+  const check = await checkTask(task, { rows: 60 });
+  expect(check.probes.map(({ name, surprises }) => [name, surprises])).toEqual(
+    check.probes.map(({ name }) => [name, []]),
+  );
+  expect(check.probes[0]).toMatchObject({ name: "gold answer", solved: 60 });
 });
 
 test("a reflection leaks when it writes all calls out", () => {

@@ -22,7 +22,14 @@ import { rowFromXlam } from "./formats.ts";
 import { generateToolCalls, type XlamRow } from "./generate.ts";
 import { loadToolCallingRows, ROW_FORMATS } from "./load.ts";
 import { promptWithTools, TOOL_PROMPTS, TOOL_REFLECTION, toolRetry } from "./prompts.ts";
-import { bfclAnswers, bfclFunctions, defaultsOf, expectedCalls, type ToolCallingRow } from "./row.ts";
+import {
+  bfclAnswers,
+  bfclFunctions,
+  defaultsOf,
+  expectedCalls,
+  goldAnswer,
+  type ToolCallingRow,
+} from "./row.ts";
 
 const Rules = z.strictObject({
   order: z.enum(["kept", "any"]).default(STRICT.order),
@@ -72,6 +79,7 @@ export function toolCalling(options: ToolCallingOptions = {}): Task<ToolCallingR
       : { train: generated("train"), validation: generated("validation"), test: generated("test") },
     prompt: ({ messages, tools }) => promptWithTools(messages, tools, style),
     ...(style === "template" && { tools: (row) => row.tools }),
+    answer: goldAnswer,
     reflectionPrompt: TOOL_REFLECTION,
     retryPrompt: question,
     plainRetryPrompt: (row) => toolRetry(question(row)),

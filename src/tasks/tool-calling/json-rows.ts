@@ -1,7 +1,13 @@
 /** Rows of a `.json` or `.jsonl` file as objects whose numbers are as they are written. Knows no format of rows. */
 import { readFile } from "node:fs/promises";
-import { MulliganError } from "../core/errors.ts";
-import { isObject, type Literal, type LiteralObject, parseLiteral, readLiteral } from "../verify/literal.ts";
+import { MulliganError } from "../../core/errors.ts";
+import {
+  isObject,
+  type Literal,
+  type LiteralObject,
+  parseLiteral,
+  readLiteral,
+} from "../../verify/literal.ts";
 
 /** One JSON list, or JSON Lines: the text decides, as some `.json` files hold lines. Throws `MulliganError("data")`. */
 export async function readJsonRows(path: string): Promise<LiteralObject[]> {
