@@ -49,14 +49,13 @@ const ask = async (task: OpenTask["task"], answer: string, row: unknown = {}) =>
 const left = () => markedProcesses(MARK, `${process.pid}.`);
 const isLinux = process.platform === "linux";
 
-/** "bad" misbehaves, anything else is judged. */
 const OFFENDERS: [what: string, bad: string, cause: RegExp][] = [
-  ["loops for ever", "for (;;) {}", /^the verifier took longer than 1000 ms$/],
-  ["never resolves", "return new Promise(() => {})", /^the verifier took longer than 1000 ms$/],
+  ["loops for ever", "for (;;) {}", /^the verifier took longer than 1500 ms$/],
+  ["never resolves", "return new Promise(() => {})", /^the verifier took longer than 1500 ms$/],
   [
     "matches a catastrophic regular expression",
     'return /^(a+)+$/.test("a".repeat(40) + "!")',
-    /^the verifier took longer than 1000 ms$/,
+    /^the verifier took longer than 1500 ms$/,
   ],
   ["throws", 'throw new Error("no database")', /^the verifier threw: no database$/],
   ["throws what is no error", "throw undefined", /^the verifier threw: undefined$/],
@@ -82,20 +81,35 @@ const OFFENDERS: [what: string, bad: string, cause: RegExp][] = [
   ["returns what is no verdict", 'return "yes"', /^the verifier returned yes: expected true/],
 ];
 
-describe("a verifier that", () => {
-  test.each(OFFENDERS)("%s leaves the answer unscored, and the next one is judged", async (_, bad, cause) => {
-    const task = await taskWith(`(answer) => { if (answer === "bad") { ${bad} } return answer === "yes"; }`, {
-      memoryMb: 256,
-      maxOutputBytes: 100_000,
-      ...(bad.includes("list.push") && { timeoutMs: 10_000 }),
-    });
-    const began = performance.now();
-    const verdicts = await Promise.all(["yes", "bad", "yes", "no"].map((answer) => ask(task, answer)));
-    expect(verdicts.map(({ kind }) => kind)).toEqual(["solved", "unscored", "solved", "failed"]);
-    expect(verdicts[1]).toEqual({ kind: "unscored", cause: expect.stringMatching(cause) });
-    expect(performance.now() - began).toBeLessThan(12_000);
-  });
+/** One task for all of them: an answer that is the name of a misdeed brings it about, any other is judged. */
+const OFFENDING = `(answer) => {
+  const bad = { ${OFFENDERS.map(([what, bad]) => `${JSON.stringify(what)}: () => { ${bad} }`).join(",\n")} };
+  return answer in bad ? bad[answer]() : answer === "yes";
+}`;
 
+describe("a verifier that", () => {
+  let opened: OpenTask;
+  beforeAll(async () => {
+    await taskWith(OFFENDING, { memoryMb: 256, maxOutputBytes: 100_000, timeoutMs: 1500 });
+    opened = open.pop()!;
+  });
+  afterAll(() => opened.close());
+
+  test.each(OFFENDERS)(
+    "%s leaves the answer unscored, and the next one is judged",
+    async (what, _, cause) => {
+      const began = performance.now();
+      const verdicts = await Promise.all(
+        ["yes", what, "yes", "no"].map((answer) => ask(opened.task, answer)),
+      );
+      expect(verdicts.map(({ kind }) => kind)).toEqual(["solved", "unscored", "solved", "failed"]);
+      expect(verdicts[1]).toEqual({ kind: "unscored", cause: expect.stringMatching(cause) });
+      expect(performance.now() - began).toBeLessThan(12_000);
+    },
+  );
+});
+
+describe("a verifier that", () => {
   test.runIf(isLinux)("allocates a gigabyte of Buffers, which are in no heap", async () => {
     const task = await taskWith(
       `(answer) => {
@@ -106,7 +120,9 @@ describe("a verifier that", () => {
     );
     expect(await ask(task, "bad")).toEqual({
       kind: "unscored",
-      cause: "the verifier threw: Array buffer allocation failed",
+      cause: expect.stringMatching(
+        /^the verifier threw: (Array buffer allocation failed|Failed to allocate memory)$/,
+      ),
     });
     expect(await ask(task, "yes")).toEqual({ kind: "solved" });
   });
@@ -128,7 +144,7 @@ describe("a verifier that", () => {
       return true;
     }`);
     expect(await ask(task, "good")).toEqual({ kind: "solved" });
-    expect(left()).toHaveLength(2); // the pool's process and the daemon
+    expect(left()).toHaveLength(3); // the pool's process, the shell beside it, and the daemon
     await open.pop()!.close();
     await expect.poll(left).toEqual([]);
   });
@@ -171,7 +187,7 @@ test("no more processes run than asked for, and none once the task is closed", a
   }, 20);
   expect(new Set((await Promise.all(verdicts)).map(({ kind }) => kind))).toEqual(new Set(["solved"]));
   clearInterval(watch);
-  if (isLinux) expect(most.seen).toBe(3);
+  if (isLinux) expect(most.seen).toBe(2 * 3); // each with the shell that watches over it
   const late = ask(task, "a");
   await open.pop()!.close();
   expect(await late).toEqual({ kind: "unscored", cause: "the verifier was closed" });

@@ -3,15 +3,10 @@
  * behind (a rejection nobody waits for, an error in a timer) belongs to the answer under way.
  */
 import { setImmediate } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
 import type { Verdict } from "../core/task.ts";
 import type { PoolReply, PoolRequest } from "../verify/pool.ts";
 import { verifyAnswer } from "../verify/verdict.ts";
 import { loadTask } from "./load-task.ts";
-
-/** Ends this process and its group when the run's is gone, even in the middle of a loop, which no message reaches. */
-const WATCH_PARENT = `const parent = ${process.ppid};
-setInterval(() => process.ppid === parent || process.kill(-process.pid, "SIGKILL"), 500);`;
 
 const file = process.argv.at(-1)!;
 const exit = () => process.exit(1);
@@ -28,7 +23,6 @@ function onStray(error: unknown): void {
 
 try {
   const task = await loadTask(file);
-  new Worker(WATCH_PARENT, { eval: true, execArgv: [] }).unref();
   process.on("unhandledRejection", onStray);
   process.on("uncaughtException", onStray);
   process.on("disconnect", exit);

@@ -41,7 +41,7 @@ export const VerifierConfig = z.strictObject({
   timeoutMs: z.int().min(1).default(timeoutMs).describe("longest time of a verdict in milliseconds"),
   memoryMb: z
     .int()
-    .min(128)
+    .min(256)
     .default(memoryMb)
     .describe("most memory of a verifier's process in MiB (kept by Linux only)"),
   maxOutputBytes: z

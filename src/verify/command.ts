@@ -27,7 +27,6 @@ export async function verifyByCommand(
   row: unknown,
   { timeoutMs, memoryMb, maxOutputBytes, mark, cwd, signal }: CommandOptions,
 ): Promise<Verdict> {
-  const cpuSeconds = Math.ceil(timeoutMs / 1000) + 1;
   let input: string;
   try {
     input = JSON.stringify({ answer: answer.slice(0, MAX_ANSWER_LENGTH), row });
@@ -37,7 +36,6 @@ export async function verifyByCommand(
   const { child, kill, ended, written } = startGuarded(command, {
     memoryMb,
     maxOutputBytes,
-    cpuSeconds,
     mark,
     cwd,
   });

@@ -3,13 +3,12 @@
  * killed with it. Guards against accidents (loops, forks, leaks), not against malice. Must not know what it computes.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import type { Duplex } from "node:stream";
 import { endStragglers } from "./stragglers.ts";
 
 export interface GuardedOptions {
   memoryMb: number;
   maxOutputBytes: number;
-  /** Also bound its processor time: ends it when this process was killed and can no longer. */
-  cpuSeconds?: number;
   /** Handed down in the environment, by which everything that it started is found. Ends in a full stop. */
   mark: string;
   /** Also give it a channel for messages. */
@@ -59,8 +58,7 @@ export function startGuarded(command: readonly string[], options: GuardedOptions
     } catch {} // it is gone already
   };
   const closeOutput = () => {
-    child.stdout?.destroy();
-    child.stderr?.destroy();
+    for (const stream of [child.stdout, child.stderr, lifeline]) stream?.destroy();
   };
   const kill = (reason: string) => {
     killedBecause ??= reason;
@@ -76,6 +74,9 @@ export function startGuarded(command: readonly string[], options: GuardedOptions
   };
   child.stdout?.on("data", collect("stdout"));
   child.stderr?.on("data", collect("stderr"));
+  const lifeline = child.stdio[4] as (Duplex & { unref?(): void }) | null;
+  lifeline?.on("error", () => {});
+  lifeline?.unref?.();
   const written = () => ({
     stdout: Buffer.concat(output.stdout).toString("utf8"),
     stderr: Buffer.concat(output.stderr).toString("utf8"),
@@ -95,6 +96,7 @@ export function startGuarded(command: readonly string[], options: GuardedOptions
     });
     child.on("exit", () => {
       killGroup(); // what it left behind
+      lifeline?.destroy();
       setTimeout(closeOutput, drainMs).unref();
     });
     child.on("close", finish);
@@ -113,7 +115,8 @@ export function startGuarded(command: readonly string[], options: GuardedOptions
 
 function spawnOptions({ ipc, cwd, mark }: GuardedOptions): SpawnOptions {
   return {
-    stdio: [ipc ? "ignore" : "pipe", "pipe", "pipe", ...(ipc ? (["ipc"] as const) : [])],
+    // the last one is never written to: its end is this process's end
+    stdio: [ipc ? "ignore" : "pipe", "pipe", "pipe", ipc ? "ipc" : "ignore", "pipe"],
     detached: isPosix, // a group of its own: killed as one, and out of Ctrl-C's reach
     windowsHide: true,
     serialization: "advanced",
@@ -122,11 +125,15 @@ function spawnOptions({ ipc, cwd, mark }: GuardedOptions): SpawnOptions {
   };
 }
 
-/** The command under the shell's limits: no core files, so much writable memory a process (Linux from 4.7 keeps to it). */
-function limited(command: readonly string[], { memoryMb, cpuSeconds }: GuardedOptions): readonly string[] {
+/**
+ * The command under the shell's limits: no core files, so much writable memory a process (Linux from 4.7 keeps to it). Beside
+ * it a shell waits for the end of this process, which not even a kill can hide, and then ends the group.
+ */
+function limited(command: readonly string[], { memoryMb }: GuardedOptions): readonly string[] {
   if (!isPosix) return command;
-  const limits = [`-d ${memoryMb * 1024}`, "-c 0", ...(cpuSeconds === undefined ? [] : [`-t ${cpuSeconds}`])];
-  const script = [...limits.map((limit) => `ulimit ${limit} 2>/dev/null`), 'exec "$@"'].join("; ");
+  const limits = [`-d ${memoryMb * 1024}`, "-c 0"].map((limit) => `ulimit ${limit} 2>/dev/null`);
+  const watch = "{ read end <&4; kill -9 0; } >/dev/null 2>&1 3<&- &";
+  const script = `${limits.join("; ")}; ${watch} exec 4<&-; exec "$@"`;
   return ["/bin/sh", "-c", script, "sh", ...command];
 }
 

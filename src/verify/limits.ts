@@ -14,7 +14,7 @@ export interface VerifierLimits {
 
 export const DEFAULT_LIMITS: Readonly<VerifierLimits> = {
   timeoutMs: 10_000,
-  memoryMb: 512,
+  memoryMb: 1024,
   maxOutputBytes: 1_000_000,
   workers: 2,
 };

@@ -2,6 +2,7 @@
  * Verdicts from long-lived child processes that load the verifier themselves: starting one takes longer than most verdicts.
  * A process gives one verdict at a time; one that hangs, crashes or grows is killed and replaced, its answer unscored.
  */
+import { readFileSync } from "node:fs";
 import { MulliganError } from "../core/errors.ts";
 import type { Verdict } from "../core/task.ts";
 import { type GuardedProcess, startGuarded } from "./guarded-process.ts";
@@ -90,7 +91,7 @@ function startPooled({ program, limits, mark }: PoolOptions): PooledProcess {
   // half: V8 then says what happened, where the kernel's limit would just end the process
   const heap = `--max-old-space-size=${Math.floor(memoryMb / 2)}`;
   const guarded = startGuarded([process.execPath, heap, ...program], {
-    memoryMb,
+    memoryMb: memoryMb + codeRangeMb(),
     maxOutputBytes,
     mark,
     ipc: true,
@@ -153,4 +154,15 @@ function startPooled({ program, limits, mark }: PoolOptions): PooledProcess {
       return { verdict: unscored(reply.type === "failed" ? reply.reason : "started anew"), ends: true };
     },
   };
+}
+
+/**
+ * What V8 maps for compiled code, hardly ever fills, and from Node 24 on (512 MiB) maps writable, so that the kernel counts it.
+ * The same here as in a process of the pool.
+ */
+function codeRangeMb(): number {
+  if (process.platform !== "linux") return 0;
+  const ranges = readFileSync("/proc/self/maps", "utf8").matchAll(/^([0-9a-f]+)-([0-9a-f]+) rwxp/gm);
+  const bytes = [...ranges].map(([, from, to]) => Number.parseInt(to!, 16) - Number.parseInt(from!, 16));
+  return Math.ceil(bytes.reduce((sum, size) => sum + size, 0) / 2 ** 20);
 }

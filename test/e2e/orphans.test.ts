@@ -73,7 +73,7 @@ test.runIf(process.platform === "linux").each<[string, (started: Started) => Pro
 ])("after %s no process is left of verifiers that loop and fork", async (name, end, how) => {
   const verify = '() => { spawn("sleep", ["600"], { stdio: "ignore" }); for (;;) {} }';
   const started = await startCollect(name.replaceAll(" ", "-"), verify);
-  await isVerifying(started, 4);
+  await isVerifying(started, 6); // two processes, each with a shell beside it and a child
   await end(started);
   expect(await started.ended).toMatchObject(how);
   await until(() => started.marked().length === 0, 3000);
