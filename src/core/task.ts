@@ -26,7 +26,7 @@ export type Verdict =
 export interface FailedVerdict {
   kind: "failed";
   feedback: string;
-  /** The sort of mistake, from a short list of the task's: "wrong_value". Reports count failures by it. */
+  /** The sort of mistake, from a short list of the task's: "wrong_value". Reports count failures by it; left out, by what feedback says before a colon. */
   errorClass?: string;
   /** Would the task's more lenient reading have passed it? Only where a task has one. */
   solvedLeniently?: boolean;

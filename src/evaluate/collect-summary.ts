@@ -4,6 +4,7 @@
  */
 import type { Outcome } from "../core/episode.ts";
 import type { Verdict } from "../core/task.ts";
+import { errorClassOf } from "./error-class.ts";
 
 export interface LengthSummary {
   mean: number;
@@ -60,11 +61,13 @@ export function summarizeCollection(outcomes: readonly Outcome[]): CollectSummar
       repeated: failed.filter(({ failure }) => !failure).length,
     },
     solveRates: bins,
-    errors: tally(failed, ({ verdict }) => errorClassOf(verdict)).map(([errorClass, some]) => ({
-      errorClass,
-      attempts: some.length,
-      problems: new Set(some.map(({ problemId }) => problemId)).size,
-    })),
+    errors: tally(failed, ({ verdict }) => errorClassOf(verdict) ?? "unclassified").map(
+      ([errorClass, some]) => ({
+        errorClass,
+        attempts: some.length,
+        problems: new Set(some.map(({ problemId }) => problemId)).size,
+      }),
+    ),
     lengths: { solved: lengthsOf(solved), failed: lengthsOf(failed) },
     unscored: tally(unscored, ({ verdict }) => (verdict.kind === "unscored" ? verdict.cause : "")).map(
       ([cause, some]) => ({ cause, attempts: some.length }),
@@ -84,12 +87,6 @@ function solveRates(outcomes: readonly Outcome[]): Map<string, number | undefine
   return new Map(
     [...counts].map(([id, { solved, scored }]) => [id, scored === 0 ? undefined : solved / scored]),
   );
-}
-
-/** The task's own class, else what its feedback says before a colon: "missed: 17 is 3 below 20" is "missed". */
-function errorClassOf(verdict: Verdict): string {
-  if (verdict.kind !== "failed") return "";
-  return verdict.errorClass ?? /^([^:\n]{1,40}):\s/.exec(verdict.feedback)?.[1] ?? "unclassified";
 }
 
 function tally(outcomes: readonly Outcome[], nameOf: (outcome: Outcome) => string): [string, Outcome[]][] {

@@ -110,3 +110,22 @@ describe("compareEvaluations", () => {
     expect(() => compareEvaluations(start, other, options)).toThrow(`must have the same ${name}`);
   });
 });
+
+test("lists a dozen sorts of mistake at most, the commonest of either model first", () => {
+  const withClasses = (evaluation: typeof start, classOf: (i: number) => string) => ({
+    ...evaluation,
+    problems: evaluation.problems.map((problem, i) => ({ ...problem, errorClass: classOf(i) })),
+  });
+  const many = evaluationFrom("f".repeat(20), "f".repeat(20), [{ rescue: "f" }]);
+  // before: twenty classes, once each; after: one class seventeen times and three of the old ones
+  const before = withClasses(many, (i) => `class ${i}`);
+  const after = withClasses(many, (i) => (i < 17 ? "new" : `class ${i}`));
+  const { errors } = compareEvaluations(before, after, options);
+  expect(errors).toHaveLength(12);
+  expect(errors[0]).toMatchObject({
+    errorClass: "new",
+    contrast: { start: { estimate: 0 }, trained: { estimate: 17 / 20 }, gain: { estimate: 17 / 20 } },
+  });
+  expect(errors[1]).toMatchObject({ errorClass: "class 0", contrast: { start: { estimate: 1 / 20 } } });
+  expect(compareEvaluations(start, trained, options).errors).toEqual([]);
+});

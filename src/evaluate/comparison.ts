@@ -34,7 +34,7 @@ export interface Comparison {
   measures: Partial<Record<Measure, Contrast>>;
   /** Share of the rescue gain that another problem's reflections keep; absent without controls. */
   shuffledShare?: Interval;
-  /** Share of first tries by sort of mistake, the start's commonest first; empty where the task names none. */
+  /** Share of first tries by sort of mistake, the commonest; empty where the task names none. */
   errors: { errorClass: string; contrast: Contrast }[];
   /** First tries that training turned from failed to solved, and from solved to failed; McNemar's exact p. */
   firstTryFlips: { won: number; lost: number; p: number };
@@ -109,13 +109,10 @@ function contrastOf(before: Ratio, after: Ratio, resampling: Resampling): Contra
 }
 
 function errorContrasts(start: Evaluation, trained: Evaluation, resampling: Resampling) {
-  const classes = new Set([...errorClasses(start), ...errorClasses(trained)]);
-  return [...classes]
-    .map((errorClass) => {
-      const [before, after] = [errorShare(start, errorClass), errorShare(trained, errorClass)];
-      return { errorClass, contrast: contrastOf(before, after, resampling) };
-    })
-    .sort((a, b) => b.contrast.start.estimate - a.contrast.start.estimate);
+  return errorClasses(start, trained).map((errorClass) => {
+    const [before, after] = [errorShare(start, errorClass), errorShare(trained, errorClass)];
+    return { errorClass, contrast: contrastOf(before, after, resampling) };
+  });
 }
 
 function shuffledShare(start: Evaluation, trained: Evaluation, resampling: Resampling): Interval {

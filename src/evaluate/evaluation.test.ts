@@ -53,6 +53,20 @@ describe("evaluatePolicy", () => {
     expect(JSON.parse(JSON.stringify(evaluation))).toEqual(evaluation);
   });
 
+  test("takes the sort of mistake from the feedback where the verifier names none", async () => {
+    const { policy } = partPolicy(start);
+    const saying = (feedback: string) => ({
+      ...task,
+      verify: (answer: string) => answer === "yes" || { kind: "failed" as const, feedback },
+    });
+    const classes = async (feedback: string) => {
+      const { problems } = await evaluatePolicy(policy, saying(feedback), task.list, cheap);
+      return new Set(problems.map(({ errorClass }) => errorClass));
+    };
+    expect(await classes("wrong word: no, not yes")).toEqual(new Set([undefined, "wrong word"]));
+    expect(await classes("that is wrong")).toEqual(new Set([undefined]));
+  });
+
   test("keeps what the verifier says of a failed first try", async () => {
     const { policy } = partPolicy(start);
     const classifying = {

@@ -4,7 +4,7 @@
  */
 import type { Failure, Utterance } from "../core/episode.ts";
 import { hashSeed, hashText } from "../core/rng.ts";
-import type { FailedVerdict, Problem, Task, Verdict } from "../core/task.ts";
+import type { Problem, Task, Verdict } from "../core/task.ts";
 import { type Attempt, attemptProblems, failureFromAttempt } from "../loop/attempt.ts";
 import { reflectAndRetry } from "../loop/episode.ts";
 import { leaksSolution } from "../loop/leaks.ts";
@@ -12,6 +12,7 @@ import type { Decoding } from "../loop/policy.ts";
 import { type Rows, rowsOf } from "../loop/verdicts.ts";
 import { inBatches, type Progress } from "./batches.ts";
 import { type ControlOutcomes, type EvaluatedPolicy, type Outcome, runControls } from "./controls.ts";
+import { errorClassOf } from "./error-class.ts";
 
 export interface EvaluationDecoding {
   attempt: Decoding;
@@ -116,7 +117,7 @@ export async function evaluatePolicy(
     problems: attempts.map(({ problemId, verdict, verdict: { kind } }) => ({
       problemId,
       first: kind,
-      ...(verdict.kind === "failed" && detailsOf(verdict)),
+      ...detailsOf(verdict),
       second: kind === "failed" ? retries.get(problemId)! : kind,
       ...(options.controls && { passAt2: kind === "failed" ? redraws.get(problemId)! : kind }),
     })),
@@ -139,7 +140,9 @@ export function drawSeed(seed: number): number {
   return hashSeed(seed, hashText("evaluation"));
 }
 
-function detailsOf({ errorClass, solvedLeniently }: FailedVerdict) {
+function detailsOf(verdict: Verdict) {
+  const errorClass = errorClassOf(verdict);
+  const solvedLeniently = verdict.kind === "failed" ? verdict.solvedLeniently : undefined;
   return {
     ...(errorClass !== undefined && { errorClass }),
     ...(solvedLeniently !== undefined && { solvedLeniently }),

@@ -28,9 +28,19 @@ export const MEASURES = {
 
 export type Measure = keyof typeof MEASURES;
 
-/** The sorts of mistake that first tries made, in the order in which they occur; none where the task names none. */
-export function errorClasses({ problems }: Evaluation): string[] {
-  return [...new Set(problems.flatMap(({ errorClass }) => errorClass ?? []))];
+/** A task whose feedback begins in ever other words has no classes worth a table of hundreds. */
+const MOST_CLASSES = 12;
+
+/** The commonest sorts of mistake in the first tries of any of the evaluations; none where the task names none. */
+export function errorClasses(...evaluations: readonly Evaluation[]): string[] {
+  const names = evaluations.flatMap(({ problems }) => problems.flatMap(({ errorClass }) => errorClass ?? []));
+  const shareOf = (name: string) =>
+    Math.max(...evaluations.map((evaluation) => rateOf(errorShare(evaluation, name)) || 0));
+  const shares = [...new Set(names)].map((name) => ({ name, share: shareOf(name) }));
+  return shares
+    .sort((a, b) => b.share - a.share)
+    .slice(0, MOST_CLASSES)
+    .map(({ name }) => name);
 }
 
 /** Share of the scored first tries that made this sort of mistake. */

@@ -100,7 +100,7 @@ describe("JSON", () => {
         else if (isJson)
           expect(readLiteral(text, 0, "json")).toMatchObject({ error: expect.stringMatching(/twice/) });
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 });
