@@ -9,7 +9,10 @@ import type { FailuresHeader, RefreshHeader } from "./wire.ts";
 const header: FailuresHeader = {
   kind: "failures",
   version: 2,
-  model: { name: "mini", weights: "a".repeat(64), config: "b".repeat(64), tokenizer: "c".repeat(64) },
+  model: {
+    ...{ name: "mini", chatTemplateKwargs: { enable_thinking: false } },
+    ...{ weights: "a".repeat(64), config: "b".repeat(64), tokenizer: "c".repeat(64) },
+  },
   task: { name: "countdown", options: { wording: "compact" } },
   problems: "d".repeat(64),
   seed: 7,

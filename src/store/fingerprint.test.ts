@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { fingerprintModel } from "./fingerprint.ts";
+import { fingerprintAdapter, fingerprintModel } from "./fingerprint.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -36,6 +36,16 @@ test("changes with weights, config and tokenizer, each on its own, and with noth
   await write("model-00001-of-00002.safetensors", "a");
   await write("model-00002-of-00002.safetensors", "bc");
   expect((await fingerprintModel(folder)).weights).not.toBe(before.weights);
+});
+
+test("of an adapter covers its settings and its weights, and nothing beside them", async () => {
+  await write("adapter_config.json", "{}");
+  await write("adapter_model.safetensors", "a");
+  const before = await fingerprintAdapter(folder);
+  await write("README.md", "hello");
+  expect(await fingerprintAdapter(folder)).toBe(before);
+  await write("adapter_config.json", '{"r":2}');
+  expect(await fingerprintAdapter(folder)).not.toBe(before);
 });
 
 test("of a folder that is not there is an error with its name", async () => {

@@ -14,6 +14,7 @@ export interface Fingerprint {
   tokenizer: string;
 }
 
+const ADAPTER = ["adapter_config.json", "adapter_model.safetensors"];
 const WEIGHTS = /^model(-\d+-of-\d+)?\.safetensors$/;
 const TOKENIZER = [
   "tokenizer.json",
@@ -26,15 +27,25 @@ const BLOCK = 4 * 2 ** 20;
 
 /** Reads every byte of the model, by stream. Throws `MulliganError("checkpoint")` when a file cannot be read. */
 export async function fingerprintModel(folder: string): Promise<Fingerprint> {
-  const names = await readdir(folder).catch((cause: unknown) => {
-    throw unreadable(folder, cause);
-  });
+  const names = await namesIn(folder);
   const hash = (isOne: (name: string) => boolean) => hashFiles(folder, names.filter(isOne).sort());
   return {
     weights: await hash((name) => WEIGHTS.test(name)),
     config: await hash((name) => name === "config.json"),
     tokenizer: await hash((name) => TOKENIZER.includes(name)),
   };
+}
+
+/** SHA-256 of a PEFT adapter's two files. Throws as fingerprintModel does. */
+export async function fingerprintAdapter(folder: string): Promise<string> {
+  const names = await namesIn(folder);
+  return hashFiles(folder, names.filter((name) => ADAPTER.includes(name)).sort());
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((cause: unknown) => {
+    throw unreadable(folder, cause);
+  });
 }
 
 /** Name, size and content of each file: moving bytes from one file to the next changes the hash. */

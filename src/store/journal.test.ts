@@ -10,7 +10,7 @@ const hash = "0".repeat(64);
 const header: FailuresHeader = {
   kind: "failures",
   version: 2,
-  model: { name: "m", weights: hash, config: hash, tokenizer: hash },
+  model: { name: "m", weights: hash, config: hash, tokenizer: hash, chatTemplateKwargs: {} },
   task: { name: "t", options: {} },
   problems: hash,
   seed: 0,

@@ -68,7 +68,13 @@ export const FailuresHeader = z.strictObject({
   kind: z.literal("failures"),
   version: z.literal(2),
   /** Name as it was given, and what is in its files. */
-  model: z.strictObject({ name: z.string(), weights: sha256, config: sha256, tokenizer: sha256 }),
+  model: z.strictObject({
+    name: z.string(),
+    ...{ weights: sha256, config: sha256, tokenizer: sha256 },
+    /** Only where an adapter spoke with it. */
+    adapter: sha256.exactOptional(),
+    chatTemplateKwargs: z.record(z.string(), z.unknown()),
+  }),
   task: z.strictObject({ name: z.string(), options: z.record(z.string(), z.unknown()) }),
   /** Ids and prompts, as tokens, of the problems that were to be attempted. */
   problems: sha256,

@@ -153,6 +153,20 @@ describe("a collection is not continued", () => {
     expect([calls.length, await readFile(folder.journal, "utf8")]).toEqual([0, journal]);
   });
 
+  test("with an adapter, or with other variables for the chat template", async () => {
+    const adapter = await makeModelFiles(join(base, "adapter"), { "adapter_config.json": "{}" });
+    const folder = await leftBehind("adapter-added", journal);
+    const { setup } = collectSetup(model);
+    const messageWith = async (change: object) => {
+      const changed = { ...setup, config: { ...setup.config, ...change } };
+      return collectRun(changed, { folder, resume: true }).catch((error) => error.message);
+    };
+    expect(await messageWith({ adapter })).toMatch(/but the adapter: "none" then, [0-9a-f]{12} now$/);
+    expect(await messageWith({ chatTemplateKwargs: { enable_thinking: false } })).toMatch(
+      /but chatTemplateKwargs: \{\} then, \{"enable_thinking":false\} now$/,
+    );
+  });
+
   test("when the problems have changed", async () => {
     const folder = await leftBehind("problems", journal);
     const { setup } = collectSetup(model);

@@ -8,7 +8,7 @@ import { MulliganError } from "../core/errors.ts";
 import type { Problem, Task } from "../core/task.ts";
 import { openAttempt } from "../loop/attempt.ts";
 import type { Policy } from "../loop/policy.ts";
-import { fingerprintModel } from "../store/fingerprint.ts";
+import { fingerprintAdapter, fingerprintModel } from "../store/fingerprint.ts";
 import type { FailuresHeader } from "../store/wire.ts";
 import { attemptDecoding } from "./sampling.ts";
 import type { Setup } from "./setup.ts";
@@ -26,7 +26,12 @@ export async function originOf({
   return {
     kind: "failures",
     version: 2,
-    model: { name: config.model, ...(await fingerprintModel(model)) },
+    model: {
+      name: config.model,
+      ...(await fingerprintModel(model)),
+      ...(config.adapter !== "" && { adapter: await fingerprintAdapter(config.adapter) }),
+      chatTemplateKwargs: config.chatTemplateKwargs,
+    },
     task: { name: task.name, options: config.taskOptions },
     problems: hashProblems(policy, task, problems),
     seed: config.seed,
@@ -51,6 +56,8 @@ const SOURCE: readonly Aspect[] = [
   ["the model's weights", ({ model }) => model.weights],
   ["the model's config.json", ({ model }) => model.config],
   ["the model's tokenizer", ({ model }) => model.tokenizer],
+  ["the adapter", ({ model }) => model.adapter ?? "none"],
+  ["chatTemplateKwargs", ({ model }) => model.chatTemplateKwargs],
   ["the task", ({ task }) => task.name],
   ["the task's options", ({ task }) => task.options],
 ];
