@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { VerifierAnswer } from "../core/task.ts";
 import { chat, scriptedPolicy, wordTask } from "./fakes.test.kit.ts";
 import { rowsOf, speakAndVerify } from "./verdicts.ts";
 
@@ -56,4 +57,38 @@ test("a problem that the task does not have is named before anything is sampled"
   const asked = speakAndVerify(policy, task, turns, { rows, part: "retry", decoding });
   await expect(asked).rejects.toMatchObject({ code: "data", message: expect.stringContaining('"q299"') });
   expect(calls).toBe(0);
+});
+
+test("a run stops as soon as too many are unscored, without waiting for the rest, and shows three", async () => {
+  const { turns, policy, rows } = setUp();
+  let verified = 0;
+  const task = {
+    ...wordTask(300),
+    bounds: { timeoutMs: Number.POSITIVE_INFINITY, maxUnscoredFraction: 0.1 },
+    verify: async (): Promise<VerifierAnswer> => {
+      // 30 of 300 may be unscored; after the 31st nothing is waited for any more
+      if (++verified <= 31) return { kind: "unscored", cause: `hung ${verified}` };
+      return new Promise(() => {});
+    },
+  };
+  await expect(
+    speakAndVerify(policy, task, turns, { rows, part: "attempt", decoding }),
+  ).rejects.toMatchObject({
+    code: "task",
+    message: [
+      'task "words": verify may leave at most 10 % of the answers unscored, left 31 of the first 31; for example:',
+      '  problem "q0", answer "yes": hung 1',
+      '  problem "q1", answer "no": hung 2',
+      '  problem "q2", answer "no": hung 3',
+    ].join("\n"),
+    hint: expect.stringMatching(/mulligan check-task/),
+  });
+});
+
+test("of fewer than 20 answers any number may be unscored", async () => {
+  const { turns, policy, rows } = setUp();
+  const task = { ...wordTask(300), verify: () => null };
+  const some = turns.slice(0, 19);
+  const { verdicts } = await speakAndVerify(policy, task, some, { rows, part: "attempt", decoding });
+  expect(new Set(verdicts.map(({ kind }) => kind))).toEqual(new Set(["unscored"]));
 });

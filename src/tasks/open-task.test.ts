@@ -176,6 +176,16 @@ test("verdicts come in the order asked for, whoever is fast, and every column re
   expect(one[4]).toEqual({ kind: "failed", feedback: "score 0.04" });
 });
 
+test("a verdict that came in time counts, though this thread was busy when its time ran out", async () => {
+  const task = await taskWith('(answer) => answer === "yes"', { timeoutMs: 400 });
+  expect(await ask(task, "yes")).toEqual({ kind: "solved" }); // the process is warm
+  const verdicts = [ask(task, "yes"), ask(task, "no")];
+  await new Promise((done) => setImmediate(done)); // the first one is asked
+  const until = performance.now() + 800;
+  while (performance.now() < until);
+  expect(await Promise.all(verdicts)).toEqual([{ kind: "solved" }, { kind: "failed", feedback: "" }]);
+});
+
 test("no more processes run than asked for, and none once the task is closed", async () => {
   const task = await taskWith("() => new Promise((done) => setTimeout(() => done(true), 100))", {
     workers: 3,

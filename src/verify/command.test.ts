@@ -121,6 +121,15 @@ describe("an answer is unscored when the command", () => {
     });
   });
 
+  test("has no folder to run in", async () => {
+    const verifier = await openVerifier({ command: shell("exit 0") }, limits, join(folder, "gone"));
+    expect(await verifier.verify("yes", {})).toEqual({
+      kind: "unscored",
+      cause: expect.stringMatching(/^the verifier could not be started: .*ENOENT/),
+    });
+    await verifier.close();
+  });
+
   test("is given a row that is no JSON", async () => {
     expect(await ask(shell("exit 0"), "yes", { n: 1n })).toMatchObject({
       cause: expect.stringMatching(/^the verifier cannot be sent this row: .*BigInt/),

@@ -114,6 +114,14 @@ describe("an answer is unscored when the endpoint", () => {
   });
 });
 
+test("closing ends what is under way", async () => {
+  const verifier = await openVerifier({ url: await serve(() => {}) }, DEFAULT_LIMITS, ".");
+  const verdict = verifier.verify("a", {});
+  await new Promise((done) => setTimeout(done, 50));
+  await verifier.close();
+  expect(await verdict).toEqual({ kind: "unscored", cause: "the verifier was closed" });
+});
+
 test("as many answers are under way at once as there are workers", async () => {
   let [now, most] = [0, 0];
   const url = await serve((_, response) => {

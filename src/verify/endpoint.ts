@@ -17,14 +17,21 @@ export async function verifyByEndpoint(
   row: unknown,
   { timeoutMs, maxOutputBytes, signal }: VerifierLimits & { signal?: AbortSignal },
 ): Promise<Verdict> {
-  const late = AbortSignal.timeout(timeoutMs);
+  const stopping = new AbortController();
+  const stop = () => stopping.abort();
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    stop();
+  }, timeoutMs);
+  signal?.addEventListener("abort", stop);
   try {
     const response = await fetch(url, {
       method: "POST",
       headers: { ...headers, "content-type": "application/json" },
       body: JSON.stringify({ answer: answer.slice(0, MAX_ANSWER_LENGTH), row }),
       redirect: "manual",
-      signal: signal ? AbortSignal.any([late, signal]) : late,
+      signal: stopping.signal,
     });
     const text = await textOf(response, maxOutputBytes);
     if (text === undefined) return unscored(`sent back more than ${maxOutputBytes} bytes`);
@@ -33,8 +40,12 @@ export async function verifyByEndpoint(
     }
     return response.ok ? verdictFromJson(text) : unscored(`answered with HTTP status ${response.status}`);
   } catch (error) {
-    if (late.aborted) return unscored(`took longer than ${timeoutMs} ms`);
+    if (isLate) return unscored(`took longer than ${timeoutMs} ms`);
+    if (signal?.aborted) return unscored("was closed");
     return unscored(`could not be reached: ${reasonOf(error)}`);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
   }
 }
 

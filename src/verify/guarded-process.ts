@@ -74,7 +74,7 @@ export function startGuarded(command: readonly string[], options: GuardedOptions
   };
   child.stdout?.on("data", collect("stdout"));
   child.stderr?.on("data", collect("stderr"));
-  const lifeline = child.stdio[4] as (Duplex & { unref?(): void }) | null;
+  const lifeline = child.stdio?.[4] as (Duplex & { unref?(): void }) | undefined; // none without free files
   lifeline?.on("error", () => {});
   lifeline?.unref?.();
   const written = () => ({

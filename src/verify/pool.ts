@@ -113,12 +113,14 @@ function startPooled({ program, limits, mark }: PoolOptions): PooledProcess {
 
   const wait = (ms: number) =>
     new Promise<PoolReply>((resolve) => {
-      // a reply that came in time but while this thread was busy is read before the next immediate
-      const timer = setTimeout(() => setImmediate(() => waiting && kill(`took longer than ${ms} ms`)), ms);
-      waiting = (reply) => {
+      const take = (reply: PoolReply) => {
         clearTimeout(timer);
         resolve(reply);
       };
+      const giveUp = () => waiting === take && kill(`took longer than ${ms} ms`);
+      // a reply that came in time but while this thread was busy is read before the next immediate
+      const timer = setTimeout(() => setImmediate(giveUp), ms);
+      waiting = take;
     });
 
   const ready = wait(startMs).then(async (reply) => {
