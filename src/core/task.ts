@@ -74,3 +74,26 @@ export interface Task<Row = unknown> {
   /** Default: 10 s, 20 %. */
   bounds?: VerifyBounds;
 }
+
+/** A task that is verified in another way, the same in everything else; also of a task that is an instance of a class. */
+export function withVerify<Row>(
+  task: Task<Row>,
+  verify: Task<Row>["verify"],
+  bounds: VerifyBounds | undefined = task.bounds,
+): Task<Row> {
+  // every member, so that one that is added to Task and forgotten here does not compile
+  const same: { [K in keyof Required<Task<Row>>]: Task<Row>[K] } = {
+    name: task.name,
+    problems: (split) => task.problems(split),
+    prompt: (row) => task.prompt(row),
+    tools: task.tools && ((row) => task.tools!(row)),
+    reflectionPrompt: (row) => task.reflectionPrompt(row),
+    retryPrompt: (row) => task.retryPrompt(row),
+    plainRetryPrompt: (row) => task.plainRetryPrompt(row),
+    verify,
+    leaks: task.leaks && ((reflection, row) => task.leaks!(reflection, row)),
+    answer: task.answer && ((row) => task.answer!(row)),
+    bounds,
+  };
+  return same;
+}

@@ -3,7 +3,7 @@
  * verifiers are bounded and fast; everything that a user brings apart from it (`verify/verifier.ts`).
  */
 import { resolve } from "node:path";
-import type { Task } from "../core/task.ts";
+import { type Task, withVerify } from "../core/task.ts";
 import type { VerifierLimits } from "../verify/limits.ts";
 import { openVerifier, type VerifierSource } from "../verify/verifier.ts";
 import type { DefinedTask } from "./define-task.ts";
@@ -29,13 +29,14 @@ export async function openTask(
   const task = await loadTask(nameOrPath, taskOptions);
   if (!isTaskFile(nameOrPath)) {
     const bounds = { timeoutMs: limits.timeoutMs, maxUnscoredFraction };
-    return { task: { ...task, bounds }, close: async () => {} };
+    const verify: Task["verify"] = (answer, row) => task.verify(answer, row);
+    return { task: withVerify(task, verify, bounds), close: async () => {} };
   }
   const { external, folder = "." } = task as Partial<DefinedTask>;
   const source: VerifierSource = external ?? { program: workerProgram(resolve(nameOrPath)) };
   const { verify, close } = await openVerifier(source, limits, folder);
   const bounds = { timeoutMs: Number.POSITIVE_INFINITY, maxUnscoredFraction };
-  return { task: { ...task, verify, bounds }, close };
+  return { task: withVerify(task, verify, bounds), close };
 }
 
 /** From built files the worker is plain JavaScript; from sources (tests, `tsx`) jiti loads it. */

@@ -1,5 +1,5 @@
 /** Where a step's time goes. The only clock of training; its readings are reported and never acted on. */
-import type { Task } from "../core/task.ts";
+import { type Task, withVerify } from "../core/task.ts";
 import type { Engine } from "../engine/contract.ts";
 
 type Activity = "sample" | "verify" | "train";
@@ -38,17 +38,7 @@ export function createStopwatch(engine: Engine, task: Task): Stopwatch {
       forwardBackward: (data, loss) => watch("train", () => engine.forwardBackward(data, loss)),
       optimStep: (params) => watch("train", () => engine.optimStep(params)),
     },
-    task: {
-      name: task.name,
-      problems: (split) => task.problems(split),
-      prompt: (row) => task.prompt(row),
-      ...(task.tools && { tools: (row) => task.tools!(row) }),
-      reflectionPrompt: (row) => task.reflectionPrompt(row),
-      retryPrompt: (row) => task.retryPrompt(row),
-      plainRetryPrompt: (row) => task.plainRetryPrompt(row),
-      verify: (answer, row) => watch("verify", () => task.verify(answer, row)),
-      ...(task.leaks && { leaks: (reflection, row) => task.leaks!(reflection, row) }),
-    },
+    task: withVerify(task, (answer, row) => watch("verify", () => task.verify(answer, row))),
     lap() {
       const now = performance.now();
       const step_time = (now - lapStart) / 1000;
