@@ -41,6 +41,15 @@ describe("merging", () => {
     expect(taskOptions).toEqual({ depth: 2 });
   });
 
+  test("drops the options of a task when another one is named after it", () => {
+    const presets = { small: { task: "countdown", taskOptions: { wording: "compact" } } };
+    const options = (flags: Record<string, string>) =>
+      resolveConfig({ preset: "small", presets, flags }).taskOptions;
+    expect(options({ task: "retention" })).toEqual({});
+    expect(options({ task: "countdown" })).toEqual({ wording: "compact" });
+    expect(options({ task: "retention", taskOptions: '{"kinds":["copy"]}' })).toEqual({ kinds: ["copy"] });
+  });
+
   test("leaves preset and file as they were", () => {
     const presets = { p: { eval: { steps: 1 } } };
     const values = { eval: { seed: 2 } };

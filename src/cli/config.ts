@@ -89,11 +89,13 @@ export function resolveConfig({ preset, presets = {}, file, flags = {} }: Config
     }
     overlay(merged, file.values);
   }
+  const given: Record<string, unknown> = {};
   for (const [path, text] of Object.entries(flags)) {
     const field = fields.find((field) => field.path === path);
     if (!field) throw unknownSetting(path, "");
-    setAtPath(merged, path, valueFromText(field, text));
+    setAtPath(given, path, valueFromText(field, text));
   }
+  overlay(merged, given);
   const result = MulliganConfig.safeParse(merged);
   if (result.success) return result.data;
   throw configError(result.error.issues, merged, file);
@@ -111,8 +113,12 @@ function presetNamed(name: string, presets: Readonly<Record<string, PartialConfi
   );
 }
 
-/** Sections merge key by key; any other value, also a record such as `taskOptions`, is replaced whole. */
+/**
+ * Sections merge key by key; any other value, also a record such as `taskOptions`, is replaced whole. Options of one task
+ * mean nothing to another: who names another task begins without any.
+ */
 function overlay(target: Record<string, unknown>, source: object): void {
+  if ("task" in source && target.task !== undefined && source.task !== target.task) delete target.taskOptions;
   for (const [name, value] of Object.entries(source)) {
     const isSection = fields.some(({ path }) => path.startsWith(`${name}.`));
     const old = target[name];

@@ -19,6 +19,7 @@ import { INTERRUPTED } from "./interrupt.ts";
 import { registerSample } from "./sample.ts";
 import { registerSwap } from "./swap.ts";
 import { registerTrain } from "./train.ts";
+import { registerTransfer } from "./transfer.ts";
 
 /** As in sysexits.h: an error inside the software. */
 const INTERNAL_ERROR = 70;
@@ -56,6 +57,7 @@ export function createProgram(context: CliContext): Command {
     registerSample,
     registerExport,
     registerSwap,
+    registerTransfer,
     registerInit,
     registerCheckTask,
     registerBench,

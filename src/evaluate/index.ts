@@ -1,6 +1,6 @@
 /** What a policy can do, with and without its reflections: evaluations, controls, paired comparisons, reports. */
 
-export type { Progress } from "./batches.ts";
+export { inBatches, type Progress } from "./batches.ts";
 export {
   type Comparison,
   type ComparisonOptions,
@@ -9,6 +9,7 @@ export {
 } from "./comparison.ts";
 export type { ControlOutcomes, EvaluatedPolicy, Outcome } from "./controls.ts";
 export {
+  drawSeed,
   type Evaluation,
   type EvaluationDecoding,
   type EvaluationOptions,
@@ -42,3 +43,4 @@ export {
   swapCells,
   swapReflections,
 } from "./swap.ts";
+export { renderTransfer, type TransferRow, transferRow } from "./transfer.ts";

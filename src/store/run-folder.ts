@@ -31,6 +31,8 @@ export interface RunFolder {
   readonly results: string;
   /** The reflector × retrier swap, once somebody asked for it. */
   readonly swap: string;
+  /** First tries on other tasks, once somebody asked for them. */
+  readonly transfer: string;
   /** The results as two tables for people. */
   readonly report: string;
   /** The trained model as a Hugging Face folder. */
@@ -60,6 +62,7 @@ const FILES = {
   testTrained: "test-trained.json",
   results: "results.json",
   swap: "swap.json",
+  transfer: "transfer.json",
   report: "report.md",
   model: "model",
   latest: "latest",

@@ -1,0 +1,39 @@
+/** What commands about a run that has ended begin with: is it one, and what were its settings? */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { z } from "zod";
+import { MulliganError } from "../core/errors.ts";
+import type { RunFolder } from "../store/run-folder.ts";
+import { MulliganConfig } from "./config.ts";
+
+/** Throws `MulliganError("data")` that names what the folder lacks. */
+export function requireFinished({ dir, config, testStart, testTrained, model }: RunFolder): void {
+  const missing = [config, testStart, testTrained, model].find((path) => !existsSync(path));
+  if (missing === undefined) return;
+  throw new MulliganError("data", `${dir}: must be a finished run, got none of its ${basename(missing)}`, {
+    hint: "name the folder of a run that has ended; `mulligan train --resume` finishes one",
+  });
+}
+
+/** Throws `MulliganError("data")`. */
+export async function readRunConfig({ config: path }: RunFolder): Promise<MulliganConfig> {
+  const { data, error } = MulliganConfig.safeParse(await readRunJson(path));
+  if (data) return data;
+  throw new MulliganError("data", `${path}: must be a run's settings: ${z.prettifyError(error)}`, {
+    hint: "name the folder of a run that this version of Mulligan made",
+    cause: error,
+  });
+}
+
+/** Throws `MulliganError("data")`. */
+export async function readRunJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    throw new MulliganError("data", `${path}: must be JSON that can be read: ${(cause as Error).message}`, {
+      hint: "the file is damaged: take it from a copy of the run, or train again",
+      cause,
+    });
+  }
+}

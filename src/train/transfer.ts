@@ -1,0 +1,118 @@
+/**
+ * Forgetting and transfer (the paper has no test of transfer): both models of a finished run attempt problems of other tasks. One engine at
+ * a time; nothing but first tries is sampled.
+ */
+import { z } from "zod";
+import { MulliganError } from "../core/errors.ts";
+import type { Verdict } from "../core/task.ts";
+import { drawSeed, inBatches, type Progress, type TransferRow, transferRow } from "../evaluate/index.ts";
+import { attemptProblems } from "../loop/attempt.ts";
+import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
+import type { MulliganConfig } from "./config.ts";
+import { readRunConfig, requireFinished } from "./finished-run.ts";
+import { openSetup } from "./setup.ts";
+
+/** A task to measure: as the settings of the same names; `name` for the table, default the task's own. */
+export const OtherTask = z.strictObject({
+  task: z.string().min(1),
+  taskOptions: z.record(z.string(), z.unknown()).default({}),
+  name: z.string().min(1).optional(),
+});
+export type OtherTask = z.infer<typeof OtherTask>;
+
+/** What the shipped model was pretrained on: Countdown, calls, and four skills that nothing trains. */
+export const MINI_TASKS: readonly OtherTask[] = [
+  { task: "countdown", taskOptions: { wording: "compact" } },
+  { task: "function-calling", taskOptions: {} },
+  ...(["copy", "sort", "add", "brackets"] as const).map((kind) => ({
+    task: "retention",
+    taskOptions: { kinds: [kind] },
+    name: kind,
+  })),
+];
+
+export interface TransferOptions {
+  /** Problems of each task. */
+  problems: number;
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+}
+
+/**
+ * A row per task, also written to the run's transfer.json. Throws `MulliganError("data")` unless the run is finished,
+ * what openSetup throws of a task, the signal's reason when stopped: nothing is written then.
+ */
+export async function transferRun(
+  folder: RunFolder,
+  tasks: readonly OtherTask[],
+  options: TransferOptions,
+): Promise<TransferRow[]> {
+  requireFinished(folder);
+  const config = await readRunConfig(folder);
+  const rows: TransferRow[] = [];
+  for (const other of tasks) {
+    const settings = { ...config, task: other.task, taskOptions: other.taskOptions };
+    const start = await firstTries(settings, options);
+    const trained = await firstTries(settings, options, folder.model);
+    const { seed, bootstrap: resamples } = config.eval;
+    rows.push(
+      transferRow(
+        other.name ?? start.task,
+        { start: start.verdicts, trained: trained.verdicts },
+        { seed, resamples },
+      ),
+    );
+  }
+  await writeJsonAtomic(folder.transfer, rows);
+  return rows;
+}
+
+async function firstTries(
+  config: MulliganConfig,
+  { problems: count, signal, onProgress }: TransferOptions,
+  checkpoint?: string,
+): Promise<{ task: string; verdicts: Verdict[] }> {
+  const settings = { ...config, eval: { ...config.eval, testProblems: count } };
+  const setup = await openSetup(settings, {
+    splits: ["test"],
+    ...(checkpoint !== undefined && { checkpoint }),
+  });
+  try {
+    const { task, policy, problems } = setup;
+    const decoding = {
+      temperature: config.eval.temperature,
+      topP: 1,
+      topK: 0,
+      maxTokens: config.maxAttemptLength,
+    };
+    const verdicts = await inBatches(
+      `${task.name}, ${checkpoint === undefined ? "starting" : "trained"} model`,
+      problems.test,
+      async (batch) => {
+        signal?.throwIfAborted();
+        const options = { tries: 1, decoding, seed: drawSeed(config.eval.seed), step: 0, signal };
+        return (await attemptProblems(policy, task, batch, options)).map(({ verdict }) => verdict);
+      },
+      onProgress,
+    );
+    return { task: task.name, verdicts };
+  } finally {
+    await setup.close();
+  }
+}
+
+/** "countdown,./task.ts", or a JSON list of OtherTask. Throws `MulliganError("config")`. */
+export function otherTasksFrom(text: string): OtherTask[] {
+  if (!text.trim().startsWith("[")) {
+    return text.split(",").map((task) => ({ task: task.trim(), taskOptions: {} }));
+  }
+  try {
+    return z.array(OtherTask).min(1).parse(JSON.parse(text));
+  } catch (cause) {
+    const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
+    throw new MulliganError("config", `tasks: must be names or a JSON list, got ${text}: ${reason}`, {
+      hint: `'[{"task": "gsm8k", "taskOptions": {"source": {"test": "gsm8k/test.jsonl"}}}]'`,
+      cause,
+    });
+  }
+}
