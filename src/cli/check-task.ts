@@ -23,6 +23,7 @@ export function registerCheckTask(program: Command, context: CliContext): void {
     .argument("<task>", "a TypeScript file that exports a task, or a built-in task");
   addConfigFlags(command, ["verifier"], Object.keys(context.presets))
     .optionsGroup("What to try:")
+    .option("--task-options <json>", "options of a built-in task")
     .addOption(
       new Option("--rows <int>", "most rows to try, spaced over all splits")
         .argParser(positiveInteger("rows"))
@@ -31,7 +32,8 @@ export function registerCheckTask(program: Command, context: CliContext): void {
     .addHelpText("after", HELP)
     .action(async (name: string, options: Options & { rows: number }) => {
       const config = await configFromOptions(options, context);
-      const taskOptions = config.task === name ? config.taskOptions : {};
+      const isConfigured = config.task === name || options.taskOptions !== undefined;
+      const taskOptions = isConfigured ? config.taskOptions : {};
       const { task, close } = await openTask(name, { taskOptions, verifier: config.verifier });
       try {
         const check = await checkTask(task, { rows: options.rows, signal: context.signal });

@@ -36,8 +36,9 @@ const METHODS = [
 ] as const;
 
 /**
- * Loads a task by name, with options, or from a file, whose folder its relative paths then start from. Throws `MulliganError`: "config" for an unknown name or option,
- * "task" for a file that is missing, fails to load or exports no task.
+ * Loads a task by name, with options, or from a file, whose folder its relative paths then start from. Throws
+ * `MulliganError`: "config" for an unknown name or option, "task" for a file that is missing, fails to load or exports
+ * no task.
  */
 export async function loadTask(nameOrPath: string, options: Record<string, unknown> = {}): Promise<Task> {
   if (!isTaskFile(nameOrPath)) return builtIn(nameOrPath, options);

@@ -86,6 +86,22 @@ describe("check-task", () => {
     );
   });
 
+  test.each(["countdown", "function-calling", "retention", "tool-calling"])(
+    "finds %s sound",
+    async (name) => {
+      const { code, out, err } = await runArgv([
+        "check-task",
+        name,
+        "--task-options",
+        '{"seed": 3}',
+        "--rows",
+        "20",
+      ]);
+      expect([code, err]).toEqual([0, ""]);
+      expect(out).toMatch(/^gold answer +pass +20 +0 +0$/m);
+    },
+  );
+
   test("names a task that is not there", async () => {
     expect(await runArgv(["check-task", "./nowhere.ts"])).toMatchObject({
       code: 1,

@@ -39,6 +39,7 @@ export function functionCalling(options: FunctionCallingOptions = {}): Task<Func
     reflectionPrompt: COMPACT_REFLECTION,
     plainRetryPrompt: (row) => compactRetry(functionCallingPrompt(row)),
     verify: verifyFunctionCall,
+    answer: (row) => compactAnswer(functionCallAnswer(row)),
     leaks: leaksCall,
   });
 }
