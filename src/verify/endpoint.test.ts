@@ -28,7 +28,7 @@ async function serve(handler: Handler): Promise<string> {
 }
 
 async function ask(url: string, answer = "yes", row: unknown = {}, changes = {}) {
-  const limits = { ...DEFAULT_LIMITS, timeoutMs: 400, maxOutputBytes: 10_000, ...changes };
+  const limits = { ...DEFAULT_LIMITS, timeoutMs: 8000, maxOutputBytes: 10_000, ...changes };
   const verifier = await openVerifier({ url, headers: { authorization: "Bearer key" } }, limits, ".");
   try {
     return await verifier.verify(answer, row);
@@ -90,11 +90,12 @@ describe("an answer is unscored when the endpoint", () => {
     ],
   ])("%s", async (_, handler, cause) => {
     const began = performance.now();
-    expect(await ask(await serve(handler))).toEqual({
+    const timeoutMs = String(cause).includes("400 ms") ? 400 : 8000;
+    expect(await ask(await serve(handler), "yes", {}, { timeoutMs })).toEqual({
       kind: "unscored",
       cause: expect.stringMatching(cause),
     });
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(performance.now() - began).toBeLessThan(6000);
   });
 
   test("is not there", async () => {
@@ -131,8 +132,12 @@ test("as many answers are under way at once as there are workers", async () => {
       response.end("true");
     }, 20);
   });
-  const verifier = await openVerifier({ url }, { ...DEFAULT_LIMITS, workers: 3 }, ".");
-  await Promise.all(Array.from({ length: 12 }, () => verifier.verify("a", {})));
+  const warnings: string[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning.message);
+  process.on("warning", onWarning);
+  const verifier = await openVerifier({ url }, { ...DEFAULT_LIMITS, workers: 12 }, ".");
+  await Promise.all(Array.from({ length: 40 }, () => verifier.verify("a", {})));
   await verifier.close();
-  expect(most).toBe(3);
+  process.off("warning", onWarning);
+  expect([most, warnings]).toEqual([12, []]);
 });

@@ -2,6 +2,7 @@
  * Opens what verifies a task's answers, apart from this process: a pool of processes for a function in a file, a command, or
  * an endpoint. All of them keep the same limits, and none ever throws or lets an answer's verdict depend on another's.
  */
+import { setMaxListeners } from "node:events";
 import type { Verdict } from "../core/task.ts";
 import { type CommandVerifier, verifyByCommand } from "./command.ts";
 import { type EndpointVerifier, verifyByEndpoint } from "./endpoint.ts";
@@ -36,6 +37,7 @@ export async function openVerifier(
   const mark = `${process.pid}.${opened++}.`;
   const closing = new AbortController();
   const { signal } = closing;
+  setMaxListeners(limits.workers, signal); // one each; Node warns of more than ten
   const pool = "program" in source ? await openPool({ ...source, limits, mark }) : undefined;
   let commands = 0;
   const verifyNow = (answer: string, row: unknown): Promise<Verdict> => {
