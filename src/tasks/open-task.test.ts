@@ -144,7 +144,7 @@ describe("a verifier that", () => {
       { timeoutMs: 1500 },
     );
     expect(await ask(task, "bad")).toMatchObject({ cause: "the verifier took longer than 1500 ms" });
-    await expect.poll(left).toEqual([]);
+    await expect.poll(left, { timeout: 5000 }).toEqual([]);
     expect(await ask(task, "good")).toEqual({ kind: "solved" });
   });
 
@@ -156,7 +156,7 @@ describe("a verifier that", () => {
     expect(await ask(task, "good")).toEqual({ kind: "solved" });
     expect(left()).toHaveLength(3); // the pool's process, the shell beside it, and the daemon
     await open.pop()!.close();
-    await expect.poll(left).toEqual([]);
+    await expect.poll(left, { timeout: 5000 }).toEqual([]);
   });
 
   test("is given a row that cannot be sent says so, and goes on", async () => {
@@ -212,7 +212,7 @@ test("no more processes run than asked for, and none once the task is closed", a
   await open.pop()!.close();
   expect(await late).toEqual({ kind: "unscored", cause: "the verifier was closed" });
   expect(await ask(task, "a")).toEqual({ kind: "unscored", cause: "the verifier was closed" });
-  await expect.poll(left).toEqual([]);
+  await expect.poll(left, { timeout: 5000 }).toEqual([]);
 });
 
 test("a task that loads here but not in a process of its own is refused at once", async () => {
@@ -221,7 +221,7 @@ test("a task that loads here but not in a process of its own is refused at once"
     code: "task",
     message: expect.stringMatching(/cannot be loaded in a process of its own: .*not twice$/),
   });
-  await expect.poll(left).toEqual([]);
+  await expect.poll(left, { timeout: 5000 }).toEqual([]);
 });
 
 test("built-in tasks are verified in this process, within the configured bounds", async () => {
