@@ -17,4 +17,5 @@ export default defineTask<Row>({
   rows,
   prompt: ({ a, b }) => `What is ${a} times ${b}? Answer with the number only.`,
   verify: (answer, { a, b }) => answer.replace(/\D/g, "") === String(a * b),
+  answer: ({ a, b }) => String(a * b),
 });

@@ -113,11 +113,14 @@ describe("check-task", () => {
 const example = (name: string) => join(root, "examples", name);
 
 describe("the examples", () => {
-  test.each(["own-task/task.ts", "javascript-code/task.ts"])("%s passes check-task", async (name) => {
-    const { code, out, err } = await runArgv(["check-task", example(name), "--rows", "20"]);
-    expect([code, err]).toEqual([0, ""]);
-    expect(out).toMatch(/^gold answer +pass +20 +0 +0$/m);
-  });
+  test.each(["multiplication.ts", "own-task/task.ts", "javascript-code/task.ts"])(
+    "%s passes check-task",
+    async (name) => {
+      const { code, out, err } = await runArgv(["check-task", example(name), "--rows", "20"]);
+      expect([code, err]).toEqual([0, ""]);
+      expect(out).toMatch(/^gold answer +pass +20 +0 +0$/m);
+    },
+  );
 
   test("own-task: the shipped model's failures are collected, and a step learns from them", async () => {
     const flags = {
