@@ -54,7 +54,6 @@ async function collectAnew(
   step: number,
 ): Promise<FailureSet<RefreshHeader>> {
   const { seed, collect } = config;
-  await policy.engine.forget?.(); // else a validation before this step would show in the last digits
   const known = [...rows].slice(0, collect.maxProblems).map(([id, row]) => ({ id, row }));
   const problems = createRng(hashSeed(seed, streams.refresh, step)).shuffle(known);
   const { failures, outcomes } = await collectFailures(policy, task, problems, {

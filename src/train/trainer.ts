@@ -84,6 +84,8 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
   while (progress.step < config.maxSteps && !signal?.aborted) {
     const step = progress.step + 1;
     watch.lap();
+    // what an evaluation before it left in caches would show in the last digits, and a resumed run has no such caches
+    await watch.engine.forget?.();
     const { items, since, ...found } = await source.itemsFor(step);
     const position = since === step ? 0 : progress.position;
     const gathered = await gatherBatch(source, items, config, { step, position });
