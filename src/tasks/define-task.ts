@@ -5,8 +5,8 @@
 import { resolve } from "node:path";
 import { MulliganError, nearestName } from "../core/errors.ts";
 import type { Message, Problem, Split, Task, ToolDefinition, VerifierAnswer } from "../core/task.ts";
-import { DEFAULT_LIMITS } from "../verify/limits.ts";
-import { type ExternalVerifier, openVerifier } from "../verify/verifier.ts";
+import { DEFAULT_LIMITS } from "../verify/apart/limits.ts";
+import { type ExternalVerifier, openVerifier } from "../verify/apart/verifier.ts";
 import { readRows } from "./rows.ts";
 import { SPLITS, splitByHash } from "./split.ts";
 

@@ -1,9 +1,9 @@
 /** The public surface of tasks: one's own by `defineTask`, the built-in ones, and what they are made of. */
 export type { Message, Problem, Split, Task, ToolDefinition, Verdict, VerifierAnswer } from "../core/task.ts";
 export { lastAnswerTag, lastBoxed, lastCodeBlock } from "../verify/answer.ts";
-export type { CommandVerifier } from "../verify/command.ts";
-export type { EndpointVerifier } from "../verify/endpoint.ts";
-export { type JavaScriptLimits, verifyJavaScript } from "../verify/javascript.ts";
+export type { CommandVerifier } from "../verify/apart/command.ts";
+export type { EndpointVerifier } from "../verify/apart/endpoint.ts";
+export { type JavaScriptLimits, verifyJavaScript } from "../verify/apart/javascript.ts";
 export { type Gsm8kRow, gsm8k, verifyGsm8k } from "./benchmarks/gsm8k.ts";
 export { type MathRow, math, verifyMath } from "./benchmarks/math.ts";
 export { type MultipleChoiceRow, multipleChoice, verifyChoice } from "./benchmarks/multiple-choice.ts";

@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { MARK } from "../verify/guarded-process.ts";
-import { DEFAULT_LIMITS } from "../verify/limits.ts";
-import { markedProcesses } from "../verify/stragglers.ts";
+import { MARK } from "../verify/apart/guarded-process.ts";
+import { DEFAULT_LIMITS } from "../verify/apart/limits.ts";
+import { markedProcesses } from "../verify/apart/stragglers.ts";
 import { verifyAnswer } from "../verify/verdict.ts";
 import { type OpenTask, openTask } from "./open-task.ts";
 

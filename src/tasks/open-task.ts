@@ -4,8 +4,8 @@
  */
 import { resolve } from "node:path";
 import { type Task, withVerify } from "../core/task.ts";
-import type { VerifierLimits } from "../verify/limits.ts";
-import { openVerifier, type VerifierSource } from "../verify/verifier.ts";
+import type { VerifierLimits } from "../verify/apart/limits.ts";
+import { openVerifier, type VerifierSource } from "../verify/apart/verifier.ts";
 import type { DefinedTask } from "./define-task.ts";
 import { isTaskFile, loadTask } from "./load-task.ts";
 

@@ -4,7 +4,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import type { Verdict } from "../core/task.ts";
-import type { PoolReply, PoolRequest } from "../verify/pool.ts";
+import type { PoolReply, PoolRequest } from "../verify/apart/pool.ts";
 import { verifyAnswer } from "../verify/verdict.ts";
 import { loadTask } from "./load-task.ts";
 

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { DEVICES } from "../core/device.ts";
-import { DEFAULT_LIMITS } from "../verify/limits.ts";
+import { DEFAULT_LIMITS } from "../verify/apart/limits.ts";
 
 const probability = z.number().min(0).max(1);
 

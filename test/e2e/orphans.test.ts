@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { MARK } from "../../src/verify/guarded-process.ts";
-import { markedProcesses } from "../../src/verify/stragglers.ts";
+import { MARK } from "../../src/verify/apart/guarded-process.ts";
+import { markedProcesses } from "../../src/verify/apart/stragglers.ts";
 import { argvFrom, makeFolder, makeTinyModel } from "./tiny.test.kit.ts";
 
 let folder: string;

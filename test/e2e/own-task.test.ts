@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadTask } from "../../src/tasks/load-task.ts";
-import { DEFAULT_LIMITS } from "../../src/verify/limits.ts";
-import { openVerifier } from "../../src/verify/verifier.ts";
+import { DEFAULT_LIMITS } from "../../src/verify/apart/limits.ts";
+import { openVerifier } from "../../src/verify/apart/verifier.ts";
 import { argvFrom, makeFolder, readLines, runArgv } from "./tiny.test.kit.ts";
 
 let folder: string;

@@ -5,7 +5,7 @@ import { corpusDefaults, type Dialogue } from "../../pretrain/dialogue.ts";
 import { reachableTargets } from "../../src/tasks/countdown/enumerate.ts";
 import { type CountdownRow, countdownSplit } from "../../src/tasks/countdown/generate.ts";
 import { countdown } from "../../src/tasks/countdown/task.ts";
-import { evaluateExpression } from "../../src/verify/expression.ts";
+import { evaluateExpression } from "../../src/verify/math/expression.ts";
 
 const task = countdown({ wording: "compact" });
 const options = { ...corpusDefaults, kinds: { countdown: 1, "function-calling": 0, retention: 0 } };

@@ -1,7 +1,7 @@
 /** GSM8K (openai/grade-school-math): word problems whose answer is one number. Retention for real models. */
 import type { FailedVerdict, Task, Verdict } from "../../core/task.ts";
-import { readNumber } from "../../verify/math-answer.ts";
-import { equals, formatRational, type Rational } from "../../verify/rational.ts";
+import { readNumber } from "../../verify/math/math-answer.ts";
+import { equals, formatRational, type Rational } from "../../verify/math/rational.ts";
 import type { FileRow } from "../rows.ts";
 import {
   BOXED,

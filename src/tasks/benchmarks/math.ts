@@ -1,7 +1,7 @@
 /** MATH (Hendrycks et al. 2021) and sets like it: competition problems with an answer in LaTeX. Retention for real models. */
 import type { Task, Verdict } from "../../core/task.ts";
 import { lastBoxed } from "../../verify/answer.ts";
-import { normalizeMath, sameMathAnswer } from "../../verify/math-answer.ts";
+import { normalizeMath, sameMathAnswer } from "../../verify/math/math-answer.ts";
 import type { FileRow } from "../rows.ts";
 import {
   BOXED,

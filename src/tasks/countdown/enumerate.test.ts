@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { evaluateExpression } from "../../verify/expression.ts";
+import { evaluateExpression } from "../../verify/math/expression.ts";
 import { isSolvable, type Operators, reachableTargets, solutions } from "./enumerate.ts";
 import { verifyEquation } from "./verify.ts";
 

@@ -4,8 +4,8 @@
  */
 import type { Verdict } from "../../core/task.ts";
 import { lastAnswerTag, lastBoxed } from "../../verify/answer.ts";
-import { evaluateExpression } from "../../verify/expression.ts";
-import { equals, formatRational, negate, rational, subtract } from "../../verify/rational.ts";
+import { evaluateExpression } from "../../verify/math/expression.ts";
+import { equals, formatRational, negate, rational, subtract } from "../../verify/math/rational.ts";
 import type { Operators } from "./enumerate.ts";
 import type { CountdownRow } from "./generate.ts";
 

@@ -7,7 +7,7 @@ import {
   type Literal,
   type LiteralObject,
   parseLiteral,
-} from "../../verify/literal.ts";
+} from "../../verify/calls/literal.ts";
 import type { ToolCallingRow } from "./row.ts";
 import { listOf, objectOf, plainFrom, RowError, textOf } from "./row-columns.ts";
 import { schemaFromBfcl, schemaFromPython } from "./types.ts";

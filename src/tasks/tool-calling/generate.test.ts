@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseLiteral } from "../../verify/literal.ts";
+import { parseLiteral } from "../../verify/calls/literal.ts";
 import { CATALOG } from "./catalog.ts";
 import { rowFromXlam } from "./formats.ts";
 import { generateToolCalls, type XlamRow } from "./generate.ts";

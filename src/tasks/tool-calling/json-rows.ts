@@ -7,7 +7,7 @@ import {
   type LiteralObject,
   parseLiteral,
   readLiteral,
-} from "../../verify/literal.ts";
+} from "../../verify/calls/literal.ts";
 
 /** One JSON list, or JSON Lines: the text decides, as some `.json` files hold lines. Throws `MulliganError("data")`. */
 export async function readJsonRows(path: string): Promise<LiteralObject[]> {

@@ -4,7 +4,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { MulliganError } from "../../core/errors.ts";
-import type { Literal, LiteralObject } from "../../verify/literal.ts";
+import type { Literal, LiteralObject } from "../../verify/calls/literal.ts";
 import { rowFromBfcl, rowFromOpenAi, rowFromXlam } from "./formats.ts";
 import { readJsonRows } from "./json-rows.ts";
 import { expectedCalls, type ToolCallingRow } from "./row.ts";

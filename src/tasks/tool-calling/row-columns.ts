@@ -1,5 +1,11 @@
 /** Takes the columns of a row apart, naming what is not as it should be. */
-import { isList, isObject, type Literal, type LiteralObject, parseLiteral } from "../../verify/literal.ts";
+import {
+  isList,
+  isObject,
+  type Literal,
+  type LiteralObject,
+  parseLiteral,
+} from "../../verify/calls/literal.ts";
 
 /** A row that breaks its format; whoever knows the file turns it into a message for the user. */
 export class RowError extends Error {}

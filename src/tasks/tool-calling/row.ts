@@ -3,11 +3,11 @@
  * it. Plain JSON; the answers stay text, in which 1 and 1.0 are still two things.
  */
 import type { Message, ToolDefinition } from "../../core/task.ts";
-import type { BfclAnswer, BfclFunction, BfclParameter, BfclType } from "../../verify/bfcl.ts";
-import type { Accepted, Defaults, ExpectedCall } from "../../verify/call-match.ts";
-import { OMITTED } from "../../verify/call-match.ts";
-import type { Call } from "../../verify/calls.ts";
-import { formatLiteral, isList, isObject, type Literal, parseLiteral } from "../../verify/literal.ts";
+import type { BfclAnswer, BfclFunction, BfclParameter, BfclType } from "../../verify/calls/bfcl.ts";
+import type { Accepted, Defaults, ExpectedCall } from "../../verify/calls/call-match.ts";
+import { OMITTED } from "../../verify/calls/call-match.ts";
+import type { Call } from "../../verify/calls/calls.ts";
+import { formatLiteral, isList, isObject, type Literal, parseLiteral } from "../../verify/calls/literal.ts";
 
 export interface ToolCallingRow {
   id: string;

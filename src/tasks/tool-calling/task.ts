@@ -5,15 +5,15 @@
 import { z } from "zod";
 import { hashSeed, hashText } from "../../core/rng.ts";
 import type { Split, Task, Verdict } from "../../core/task.ts";
-import { matchBfcl } from "../../verify/bfcl.ts";
+import { matchBfcl } from "../../verify/calls/bfcl.ts";
 import {
   type CallMatching,
   type CallMismatch,
   LENIENT,
   matchCalls,
   STRICT,
-} from "../../verify/call-match.ts";
-import { type ParsedCalls, parseCalls } from "../../verify/calls.ts";
+} from "../../verify/calls/call-match.ts";
+import { type ParsedCalls, parseCalls } from "../../verify/calls/calls.ts";
 import { defineTask } from "../define-task.ts";
 import { parseOptions } from "../options.ts";
 import { rowsFromSource, Source } from "../source.ts";

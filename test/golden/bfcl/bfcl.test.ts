@@ -13,10 +13,10 @@ import {
   formatCall,
   type ToolCallingRow,
 } from "../../../src/tasks/tool-calling/row.ts";
-import { matchBfcl } from "../../../src/verify/bfcl.ts";
-import { matchCalls } from "../../../src/verify/call-match.ts";
-import { type Call, parseCalls } from "../../../src/verify/calls.ts";
-import { formatLiteral } from "../../../src/verify/literal.ts";
+import { matchBfcl } from "../../../src/verify/calls/bfcl.ts";
+import { matchCalls } from "../../../src/verify/calls/call-match.ts";
+import { type Call, parseCalls } from "../../../src/verify/calls/calls.ts";
+import { formatLiteral } from "../../../src/verify/calls/literal.ts";
 import { MUTATIONS, mutationsOf } from "./mutations.ts";
 
 interface Line {

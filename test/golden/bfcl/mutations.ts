@@ -1,8 +1,8 @@
 /** Single mutations of a row's right calls, by name; each is made here only, for BFCL's checker and for ours. */
 import { expectedCalls, goldCalls, type ToolCallingRow } from "../../../src/tasks/tool-calling/row.ts";
-import { OMITTED } from "../../../src/verify/call-match.ts";
-import type { Call } from "../../../src/verify/calls.ts";
-import { isList, isObject, type Literal } from "../../../src/verify/literal.ts";
+import { OMITTED } from "../../../src/verify/calls/call-match.ts";
+import type { Call } from "../../../src/verify/calls/calls.ts";
+import { isList, isObject, type Literal } from "../../../src/verify/calls/literal.ts";
 
 /** Undefined where the row has nothing to mutate in this way. */
 type Mutation = (calls: readonly Call[], row: ToolCallingRow) => Call[] | undefined;

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { loadToolCallingRows } from "../../../src/tasks/tool-calling/load.ts";
-import { formatLiteral } from "../../../src/verify/literal.ts";
+import { formatLiteral } from "../../../src/verify/calls/literal.ts";
 import { mutationsOf } from "./mutations.ts";
 
 const [folder] = process.argv.slice(2);

@@ -2,10 +2,10 @@
  * A verifier that is a command: {"answer", "row"} as JSON on its input, the verdict as its exit code or as JSON on its
  * output. It runs anew for each answer; what else it does than say yes or no leaves the answer unscored.
  */
-import type { Verdict } from "../core/task.ts";
+import type { Verdict } from "../../core/task.ts";
+import { MAX_ANSWER_LENGTH, verdictFromJson } from "../verdict.ts";
 import { startGuarded } from "./guarded-process.ts";
 import { unscored, type VerifierLimits } from "./limits.ts";
-import { MAX_ANSWER_LENGTH, verdictFromJson } from "./verdict.ts";
 
 export interface CommandVerifier {
   /** A program and its arguments; no shell reads them. */

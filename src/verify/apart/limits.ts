@@ -1,5 +1,5 @@
 /** What a verifier may take, and the one wording of a verdict that it could not give. */
-import type { Verdict } from "../core/task.ts";
+import type { Verdict } from "../../core/task.ts";
 
 export interface VerifierLimits {
   /** Wall-clock time of one verdict. */

@@ -3,8 +3,8 @@
  * A process gives one verdict at a time; one that hangs, crashes or grows is killed and replaced, its answer unscored.
  */
 import { readFileSync } from "node:fs";
-import { MulliganError } from "../core/errors.ts";
-import type { Verdict } from "../core/task.ts";
+import { MulliganError } from "../../core/errors.ts";
+import type { Verdict } from "../../core/task.ts";
 import { type GuardedProcess, startGuarded } from "./guarded-process.ts";
 import { unscored, type VerifierLimits } from "./limits.ts";
 

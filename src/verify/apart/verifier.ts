@@ -3,7 +3,7 @@
  * an endpoint. All of them keep the same limits, and none ever throws or lets an answer's verdict depend on another's.
  */
 import { setMaxListeners } from "node:events";
-import type { Verdict } from "../core/task.ts";
+import type { Verdict } from "../../core/task.ts";
 import { type CommandVerifier, verifyByCommand } from "./command.ts";
 import { type EndpointVerifier, verifyByEndpoint } from "./endpoint.ts";
 import { MARK } from "./guarded-process.ts";

@@ -2,7 +2,7 @@
  * Compares calls with the expected ones: same functions, same argument names, same values, whatever the order of the
  * arguments. What else may differ is an explicit rule; the default is exact. Knows nothing of text or of prompts.
  */
-import { nearestName } from "../core/errors.ts";
+import { nearestName } from "../../core/errors.ts";
 import type { Call } from "./calls.ts";
 import { formatLiteral, isList, isNumber, isObject, type Literal, sameNumber } from "./literal.ts";
 

@@ -3,8 +3,8 @@
  * limits on time, memory and stack. Only ever in a verifier's process, never in the run's: natively slow steps outlast the
  * sandbox's own deadline, and then the process's limits hold.
  */
-import { MulliganError } from "../core/errors.ts";
-import type { Verdict } from "../core/task.ts";
+import { MulliganError } from "../../core/errors.ts";
+import type { Verdict } from "../../core/task.ts";
 import { MARK } from "./guarded-process.ts";
 
 /** An optional peer: types only by name, and never imported before it is needed. */

@@ -1,7 +1,7 @@
 /** A verifier behind HTTP: {"answer", "row"} is posted as JSON, the verdict comes back as JSON. */
-import type { Verdict } from "../core/task.ts";
+import type { Verdict } from "../../core/task.ts";
+import { MAX_ANSWER_LENGTH, verdictFromJson } from "../verdict.ts";
 import { unscored, type VerifierLimits } from "./limits.ts";
-import { MAX_ANSWER_LENGTH, verdictFromJson } from "./verdict.ts";
 
 export interface EndpointVerifier {
   /** http or https. */

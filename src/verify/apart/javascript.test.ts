@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Verdict } from "../core/task.ts";
-import { type OpenTask, openTask } from "../tasks/open-task.ts";
+import type { Verdict } from "../../core/task.ts";
+import { type OpenTask, openTask } from "../../tasks/open-task.ts";
 import { verifyJavaScript } from "./javascript.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 
