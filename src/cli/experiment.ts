@@ -6,6 +6,7 @@ import { createRunFolder, type RunFolderOptions, runFolderAt } from "../store/ru
 import type { MulliganConfig } from "../train/config.ts";
 import { runExperiment } from "../train/experiment.ts";
 import { describeSampling, originOf, requireSameSource } from "../train/origin.ts";
+import { requireLearner } from "../train/preflight.ts";
 import { openSetup } from "../train/setup.ts";
 import type { CliContext } from "./context.ts";
 import { downloadOptions } from "./download-view.ts";
@@ -26,6 +27,7 @@ export async function experiment(
   { failures: file, allowMismatch = false, examples, ...folderOptions }: ExperimentCommand,
   { stdout, stderr, signal }: CliContext,
 ): Promise<void> {
+  requireLearner(config);
   const failures = file === undefined ? undefined : await loadFailures(file);
   const setup = await openSetup(config, downloadOptions({ stderr, signal }));
   const view = createExperimentView(stderr, config.maxSteps);

@@ -42,7 +42,7 @@ export const GROUPS = {
   },
   lora: {
     heading: "LoRA:",
-    paths: ["loraR", "loraAlpha", "useRslora", "loraTargetModules", "adapter"],
+    paths: ["loraR", "loraAlpha", "useRslora", "loraTargetModules", "adapter", "quantization"],
   },
   optimizer: {
     heading: "Optimiser:",

@@ -10,7 +10,7 @@ export type Attribute =
   | { float: number }
   | { ints: readonly number[] }
   | { string: string };
-export type TensorData = Float32Array | Float64Array | BigInt64Array | Uint8Array;
+export type TensorData = Float32Array | Float64Array | BigInt64Array | Int8Array | Uint8Array;
 
 export interface Node {
   op: string;
@@ -182,7 +182,8 @@ export function createGraph(float: FloatType = "float32"): Graph {
 function toTensorData(dtype: DType, numbers: readonly number[]): TensorData {
   if (dtype === "float32") return Float32Array.from(numbers);
   if (dtype === "float64") return Float64Array.from(numbers);
-  if (dtype === "bool") return Uint8Array.from(numbers);
+  if (dtype === "bool" || dtype === "uint8") return Uint8Array.from(numbers);
+  if (dtype === "int8") return Int8Array.from(numbers);
   return BigInt64Array.from(numbers, (n) => BigInt(n));
 }
 

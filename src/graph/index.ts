@@ -10,6 +10,15 @@ export { broadcastTo, reshape, sum, sumTo } from "./ops/broadcast.ts";
 export { gather, takeRows } from "./ops/gather.ts";
 export { linear, matmul, scale } from "./ops/matmul.ts";
 export { rmsNorm } from "./ops/norm.ts";
+export {
+  NIBBLE_BLOCK,
+  NIBBLE_ZERO,
+  type QuantizedMatrix,
+  quantizedLinear,
+  quantizedRows,
+  toFloat,
+  unpackNibbles,
+} from "./ops/quantized.ts";
 export { type Rotation, rope } from "./ops/rope.ts";
 export { concat, split, transpose } from "./ops/shape.ts";
 export { logSoftmax, softmax, tokenLogprob } from "./ops/softmax.ts";

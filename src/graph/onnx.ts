@@ -11,7 +11,14 @@ const OPSET_VERSION = 20;
 const MICROSOFT_OPSET_VERSION = 1;
 
 /** onnx.TensorProto.DataType */
-const DATA_TYPE: Record<DType, number> = { float32: 1, float64: 11, int64: 7, bool: 9 };
+const DATA_TYPE: Record<DType, number> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int64: 7,
+  bool: 9,
+  float64: 11,
+};
 /** onnx.AttributeProto.AttributeType */
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 };
 

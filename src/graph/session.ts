@@ -6,17 +6,15 @@ import { createRequire } from "node:module";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Device } from "../core/device.ts";
 import { MulliganError } from "../core/errors.ts";
-import type { Graph } from "./graph.ts";
+import type { Graph, TensorData } from "./graph.ts";
 import { encodeOnnx } from "./onnx.ts";
 import { createProfileFile, type GraphProfile } from "./profile.ts";
 
 // CommonJS on purpose: the runtime is loaded when the first session is made, not when the library is imported.
 const require = createRequire(import.meta.url);
 
-export type FeedData = Float32Array | Float64Array | BigInt64Array | Uint8Array;
-
 export interface Feed {
-  data: FeedData;
+  data: TensorData;
   dims: readonly number[];
 }
 
@@ -24,7 +22,7 @@ export interface Session {
   /** Feeds that the graph has no input for are left aside. */
   run(
     feeds: Readonly<Record<string, Feed>>,
-  ): Promise<Record<string, { data: FeedData; dims: readonly number[] }>>;
+  ): Promise<Record<string, { data: TensorData; dims: readonly number[] }>>;
   /** Ends the measuring that `profile` asked for: once, before release. Undefined when nothing was asked for. */
   profile(): Promise<GraphProfile | undefined>;
   release(): Promise<void>;
@@ -80,7 +78,7 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
       return Object.fromEntries(
         Object.entries(results).map(([name, tensor]) => [
           name,
-          { data: tensor.data as FeedData, dims: tensor.dims },
+          { data: tensor.data as TensorData, dims: tensor.dims },
         ]),
       );
     },

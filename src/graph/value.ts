@@ -5,7 +5,7 @@
 import { MulliganError } from "../core/errors.ts";
 
 export type FloatType = "float32" | "float64";
-export type DType = FloatType | "int64" | "bool";
+export type DType = FloatType | "int64" | "int8" | "uint8" | "bool";
 export type Dim = number | string;
 export type Shape = readonly Dim[];
 

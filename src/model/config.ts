@@ -3,6 +3,7 @@
  * and 5 write them. A field that could change what the model computes is understood or refused, never ignored.
  */
 import { MulliganError } from "../core/errors.ts";
+import type { Quantization } from "../core/quantization.ts";
 import { type Family, type FamilyName, families, supportedFamilies } from "./families.ts";
 import { unrotatedOf, type Window, windowOf } from "./layer-kinds.ts";
 import { parsePublishedConfig, show, type Wrong } from "./published-config.ts";
@@ -55,6 +56,8 @@ export interface ModelConfig {
   initializerRange: number;
   /** Adapters beside the weights; never in the file. */
   lora?: LoraConfig;
+  /** Matrices as integers; never in the file. */
+  quantization?: Quantization;
   /** The file as it was, so that fields which mean nothing here survive a save. */
   json: Readonly<Record<string, unknown>>;
 }

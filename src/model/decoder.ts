@@ -6,10 +6,9 @@ import {
   add,
   concat,
   type Graph,
-  gather,
-  linear,
   mul,
   multiplyDims,
+  type QuantizedMatrix,
   type Rotation,
   reshape,
   rmsNorm,
@@ -21,7 +20,9 @@ import {
 import type { ModelConfig } from "./config.ts";
 import { loraParameters } from "./lora/adapter.ts";
 import { adaptersOf } from "./lora/layer.ts";
+import { type Matrix, product, rowsOf } from "./matrix.ts";
 import { parameterShapes } from "./parameters.ts";
+import { quantizedInputs } from "./quantized/tensors.ts";
 import { fuseTensors, type Tensor } from "./tensors.ts";
 
 export interface DecoderInputs {
@@ -32,6 +33,8 @@ export interface DecoderInputs {
   unrotated?: Rotation;
   /** By Hugging Face name, fused ones by the name of the whole (tensors.ts); adapters by PEFT's. */
   tensors: ReadonlyMap<string, Value>;
+  /** Matrices that are not among `tensors` (quantized/). */
+  quantized: ReadonlyMap<string, QuantizedMatrix>;
   /** Those of them that learn: adapters where there are any, else all. */
   trained: ReadonlyMap<string, Value>;
 }
@@ -50,8 +53,11 @@ export function headsPerToken({ heads, kvHeads }: ModelConfig): number {
 /**
  * Declares the inputs that every decoder graph has. Rotation positions are one per token and head; the tables
  * [positions, headSize/2] hold a row that turns nothing, for value heads. Layers that turn no head have rows of their own.
+ * To be called first (quantized/tensors.ts); `back`: derivatives will be asked for.
  */
-export function decoderInputs(graph: Graph, config: ModelConfig): DecoderInputs {
+export function decoderInputs(graph: Graph, config: ModelConfig, { back = false } = {}): DecoderInputs {
+  const { quantization } = config;
+  const quantized = quantization && quantizedInputs(graph, config, quantization, { back });
   const angles = ["P", config.headSize / 2];
   const declare = (tensors: readonly Tensor[]) =>
     new Map(tensors.map(({ name, shape }) => [name, graph.input(name, graph.float, shape)]));
@@ -61,7 +67,7 @@ export function decoderInputs(graph: Graph, config: ModelConfig): DecoderInputs 
     cos: graph.input("rope_cos", graph.float, angles),
     sin: graph.input("rope_sin", graph.float, angles),
   };
-  const weights = declare(fuseTensors(parameterShapes(config)));
+  const weights = declare(fuseTensors(parameterShapes(config, { matrices: !quantized })));
   const adapters = config.lora && declare(fuseTensors(loraParameters(config, config.lora)));
   return {
     tokens: graph.input("tokens", "int64", ["N"]),
@@ -70,6 +76,7 @@ export function decoderInputs(graph: Graph, config: ModelConfig): DecoderInputs 
       unrotated: { ...rotation, positions: rows("unrotated_positions") },
     }),
     tensors: new Map([...weights, ...(adapters ?? [])]),
+    quantized: quantized ?? new Map(),
     trained: adapters ?? weights,
   };
 }
@@ -82,17 +89,18 @@ export function decoderInputs(graph: Graph, config: ModelConfig): DecoderInputs 
 export function decoderHidden(
   graph: Graph,
   config: ModelConfig,
-  { tokens, tensors, rotation, unrotated = rotation }: DecoderInputs,
+  inputs: DecoderInputs,
   attend: Attend,
   needed: (x: Value) => Value = (x) => x,
 ): Value | undefined {
-  const tensor = (name: string) => tensors.get(name)!;
+  const { tokens, tensors, rotation, unrotated = rotation } = inputs;
   const adapt = adaptersOf(graph, config, tensors);
   const project = (name: string, x: Value) =>
-    adapt(name, linear(graph, x, tensor(`${name}.weight`), tensors.get(`${name}.bias`)), x);
-  const norm = (name: string, x: Value) => rmsNorm(graph, x, tensor(`${name}.weight`), config.rmsNormEps);
+    adapt(name, product(graph, x, matrixOf(inputs, `${name}.weight`), tensors.get(`${name}.bias`)), x);
+  const norm = (name: string, x: Value) =>
+    rmsNorm(graph, x, tensors.get(`${name}.weight`)!, config.rmsNormEps);
 
-  let x = gather(graph, tensor("model.embed_tokens.weight"), tokens);
+  let x = rowsOf(graph, matrixOf(inputs, "model.embed_tokens.weight"), tokens);
   for (let i = 0; i < config.layers; i++) {
     const layer = `model.layers.${i}`;
     const qkv = project(`${layer}.self_attn.qkv_proj`, norm(`${layer}.input_layernorm`, x));
@@ -114,8 +122,12 @@ export function decoderHidden(
 }
 
 /** The matrix from hidden states to scores. // [V, C] */
-export function headWeight(config: ModelConfig, { tensors }: DecoderInputs): Value {
-  return tensors.get(config.tieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight")!;
+export function headWeight(config: ModelConfig, inputs: DecoderInputs): Matrix {
+  return matrixOf(inputs, config.tieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight");
+}
+
+function matrixOf({ tensors, quantized }: DecoderInputs, name: string): Matrix {
+  return quantized.get(name) ?? tensors.get(name)!;
 }
 
 /** Query and key heads, each by itself, through their norms. // [N, (H+2K)·D] → [N, (H+2K)·D] */

@@ -8,15 +8,19 @@ import { MulliganError } from "../core/errors.ts";
 import { configToJson, type ModelConfig, parseModelConfig } from "./config.ts";
 import { type Adapter, mergedWeight } from "./lora/adapter.ts";
 import { flatSize, type Parameter, parameterShapes, parameterView } from "./parameters.ts";
-import { writeWhole } from "./safetensors.ts";
-import { type Dtype, showShape } from "./safetensors-header.ts";
+import type { QuantizedValues } from "./quantized/quantize.ts";
+import { type TensorToWrite, writeWhole } from "./safetensors.ts";
+import { type Dtype, showShape, sizeOf } from "./safetensors-header.ts";
 import { isWeightFile, openWeights, type WeightFiles, writeWeights } from "./weight-files.ts";
 
 export interface Model {
   config: ModelConfig;
+  /** What lies in `flat`: all parameters, or those that are no quantised matrices. */
   parameters: Parameter[];
-  /** All weights; `parameters` says where each lies. */
+  /** Weights; `parameters` says where each lies. */
   flat: Float32Array;
+  /** Matrices by the names of graphs' inputs, where `config.quantization` says so; `folder` has the whole ones. */
+  quantized?: { folder: string; matrices: ReadonlyMap<string, QuantizedValues> };
   /** What learns in their stead; `config.lora` is its shape. */
   adapter?: Adapter;
 }
@@ -49,39 +53,78 @@ export async function loadModelShape(folder: string): Promise<{ config: ModelCon
  * supported, and `MulliganError("checkpoint")` when a file or tensor is missing, cut off or of another shape.
  */
 export async function loadModel(folder: string): Promise<Model> {
-  const { config, size } = await loadModelShape(folder);
+  const { config, parameters, read, close } = await openModel(folder);
+  try {
+    const flat = allocate(join(folder, CONFIG), flatSize(parameters));
+    for (const parameter of parameters) await read(parameter, parameterView(flat, parameter));
+    return { config, parameters, flat };
+  } finally {
+    await close();
+  }
+}
+
+/** A folder's weights, to be read one by one. */
+export interface OpenModel {
+  config: ModelConfig;
+  /** All, in order. */
+  parameters: Parameter[];
+  read(parameter: Parameter, into?: Float32Array): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** Checks what is there, and reads nothing yet. Throws as loadModel does. */
+export async function openModel(folder: string): Promise<OpenModel> {
+  const { config } = await loadModelShape(folder);
   const parameters = parameterShapes(config);
   const weights = await openWeights(folder);
   try {
     checkNames(weights, parameters, config);
-    const flat = allocate(join(folder, CONFIG), size);
-    for (const parameter of parameters) {
-      const { name, shape } = parameter;
-      const options = { shape, hint: shapeHint(name, config) };
-      await weights.files.get(name)!.read(name, { ...options, into: parameterView(flat, parameter) });
-    }
-    if (config.tieWordEmbeddings) await checkTiedHead(weights, parameters[0]!, flat);
-    return { config, parameters, flat };
-  } finally {
+  } catch (error) {
     await weights.close();
+    throw error;
   }
+  return {
+    config,
+    parameters,
+    async read({ name, shape }, into = new Float32Array(sizeOf(shape))) {
+      await weights.files.get(name)!.read(name, { shape, hint: shapeHint(name, config), into });
+      if (config.tieWordEmbeddings && name === parameters[0]!.name) {
+        await checkTiedHead(weights, parameters[0]!, into);
+      }
+      return into;
+    },
+    close: weights.close,
+  };
 }
 
 /**
  * Writes config.json and the weights, an adapter merged into them, replacing a model that is there; other files (tokenizer) stay.
- * Throws `MulliganError("io")`.
+ * Of a quantised model the whole weights are written, read again from where they came. Throws `MulliganError("io")`.
  */
-export async function saveModel(
+export async function saveModel(folder: string, model: Model, options: SaveOptions = {}): Promise<void> {
+  const { config, parameters, flat, adapter, quantized } = model;
+  // merged when it is written, so that there is no second copy of the model
+  const merged = (p: Parameter, own: Float32Array) => (adapter && mergedWeight(p, own, adapter)) ?? own;
+  if (!quantized) {
+    const tensors = parameters.map((p) => ({ ...p, data: () => merged(p, parameterView(flat, p)) }));
+    return writeModel(folder, config, tensors, options);
+  }
+  const whole = await openModel(quantized.folder);
+  try {
+    const tensors = whole.parameters.map((p) => ({ ...p, data: async () => merged(p, await whole.read(p)) }));
+    await writeModel(folder, config, tensors, options);
+  } finally {
+    await whole.close();
+  }
+}
+
+async function writeModel(
   folder: string,
-  { config, parameters, flat, adapter }: Model,
-  { dtype = "F32", maxShardBytes = Infinity }: SaveOptions = {},
+  config: ModelConfig,
+  tensors: readonly TensorToWrite[],
+  { dtype = "F32", maxShardBytes = Infinity }: SaveOptions,
 ): Promise<void> {
   const { dtype: _, ...json } = configToJson(config);
-  const tensors = parameters.map((p) => {
-    const own = parameterView(flat, p);
-    // merged when it is written, so that there is no second copy of the model
-    return { name: p.name, shape: p.shape, data: () => (adapter && mergedWeight(p, own, adapter)) ?? own };
-  });
   // Everything is written beside its place first: what follows is renames, with config.json last.
   const staging = join(folder, ".saving");
   let isNew = false;
@@ -146,12 +189,15 @@ function checkNames(
 }
 
 /** Some tools store the shared matrix twice; a head that differs would make another model. */
-async function checkTiedHead(weights: WeightFiles, embedding: Parameter, flat: Float32Array): Promise<void> {
+async function checkTiedHead(
+  weights: WeightFiles,
+  embedding: Parameter,
+  expected: Float32Array,
+): Promise<void> {
   const name = "lm_head.weight";
   const file = weights.files.get(name);
   if (!file) return;
   const head = await file.read(name, { shape: embedding.shape });
-  const expected = parameterView(flat, embedding);
   const at = head.findIndex((value, i) => !Object.is(value, expected[i]));
   if (at === -1) return;
   const rule = `must equal ${embedding.name}, got ${head[at]} for ${expected[at]}`;

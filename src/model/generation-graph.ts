@@ -10,7 +10,6 @@ import {
   type Feed,
   freezeInputs,
   type Graph,
-  linear,
   matmul,
   multiplyDims,
   reshape,
@@ -23,6 +22,7 @@ import type { ModelConfig } from "./config.ts";
 import { type DecoderInputs, decoderHidden, headsPerToken, headWeight } from "./decoder.ts";
 import type { Model } from "./folder.ts";
 import { mergedWeight } from "./lora/adapter.ts";
+import { product } from "./matrix.ts";
 import { type Parameter, parameterView } from "./parameters.ts";
 import { ropeTables } from "./rope-tables.ts";
 import { fuseTensors } from "./tensors.ts";
@@ -62,7 +62,7 @@ export function generationGraph(model: Model): Graph {
     seen.forEach((all, p) => void graph.output(`present.${layer}.${PARTS[p]}`, all));
     return attend(graph, config, queries, seen as [Value, Value], masks.get(maskName(config, layer))!);
   })!;
-  const logits = linear(graph, hidden, headWeight(config, inputs));
+  const logits = product(graph, hidden, headWeight(config, inputs));
   graph.output("logits", reshape(graph, logits, ["batch", "sequence", config.vocabSize]));
   return freezeInputs(graph, feeds);
 }
@@ -118,6 +118,7 @@ function constants(
         unrotated: rotation(perHead(0, 0, 0), perHead(unturned.query, unturned.key, unturned.key)),
       }),
       tensors: declared,
+      quantized: new Map(),
       trained: new Map(),
     },
   };

@@ -6,7 +6,6 @@ import {
   add,
   type Graph,
   gradients,
-  linear,
   mul,
   multiplyDims,
   reshape,
@@ -17,6 +16,7 @@ import {
   type Value,
   withoutTape,
 } from "../graph/index.ts";
+import { isQuantized, type Matrix, product } from "./matrix.ts";
 
 export interface HeadInputs {
   /** Tokens whose hidden states are scored, each once. // int64 [chunks, R] */
@@ -54,12 +54,12 @@ export function takeScored(graph: Graph, x: Value, { scored, scoredInverse }: He
 }
 
 /** ln p of each entry's target. // hidden states of scored tokens [chunks · R, C], weight [V, C] → [chunks · E] */
-export function entryLogprobs(graph: Graph, hidden: Value, weight: Value, inputs: HeadInputs): Value {
+export function entryLogprobs(graph: Graph, hidden: Value, weight: Matrix, inputs: HeadInputs): Value {
   const chunks = inputs.scored.shape[0] as number;
   const channels = hidden.shape[1]!;
   const states = reshape(graph, hidden, [...inputs.scored.shape, channels]);
   const logprobsOf = (chunk: Value, c: number, inverseTemperature: Value) => {
-    const logits = linear(graph, mul(graph, chunk, inverseTemperature), weight);
+    const logits = product(graph, mul(graph, chunk, inverseTemperature), weight);
     return tokenLogprob(graph, logits, row(graph, inputs.entryRows, c), row(graph, inputs.entryTargets, c));
   };
   if (chunks === 1) return logprobsOf(reshape(graph, states, ["R", channels]), 0, inputs.inverseTemperature);
@@ -70,28 +70,28 @@ export function entryLogprobs(graph: Graph, hidden: Value, weight: Value, inputs
     const apart = indices.map((c) => logprobsOf(parts[c]!, c, inputs.inverseTemperature));
     return below(graph, apart, entryShape(chunks));
   });
-  const derive = (d: Value): [Value, Value] => {
+  const learnt = isQuantized(weight) ? [] : [weight];
+  const derive = (d: Value): Value[] => {
     const apart = reshape(graph, d, [chunks, "E"]);
     const pairs = indices.map((c) => {
       const again = logprobsOf(parts[c]!, c, inputs.inverseTemperatureAgain!);
       const weighted = sum(graph, mul(graph, again, row(graph, apart, c)));
-      return gradients(graph, weighted, [parts[c]!, weight]) as [Value, Value];
+      return gradients(graph, weighted, [parts[c]!, ...learnt]) as [Value, ...Value[]];
     });
     const dParts = pairs.map(([dPart]) => dPart);
     const dStates = below(graph, dParts, [multiplyDims([chunks, "R"]), channels]);
-    const dWeight = pairs.map(([, d]) => d).reduce((a, b) => add(graph, a, b));
-    return [reshape(graph, dStates, states.shape), dWeight];
+    const dWeights = learnt.map(() => pairs.map(([, d]) => d!).reduce((a, b) => add(graph, a, b)));
+    return [reshape(graph, dStates, states.shape), ...dWeights];
   };
   graph.record({
-    inputs: [states, weight],
+    inputs: [states, ...learnt],
     output: logprobs,
     backward: (d) => {
-      let pair: [Value, Value] | undefined;
-      const derivative = (which: 0 | 1) => () => {
-        pair ??= derive(d);
-        return pair[which];
-      };
-      return [derivative(0), derivative(1)];
+      let all: Value[] | undefined;
+      return [states, ...learnt].map((_, which) => () => {
+        all ??= derive(d);
+        return all[which]!;
+      });
     },
   });
   return logprobs;

@@ -22,15 +22,16 @@ const ALIGNMENT = 16;
 
 /**
  * All parameters in order, as the config says. A tied model has no `lm_head.weight`. Those that graphs use as one
- * product (tensors.ts) lie side by side.
+ * product (tensors.ts) lie side by side. Without `matrices` only norms and biases.
  */
-export function parameterShapes(config: ModelConfig): Parameter[] {
+export function parameterShapes(config: ModelConfig, { matrices = true } = {}): Parameter[] {
   const { hiddenSize, intermediateSize, vocabSize } = config;
   const queries = config.heads * config.headSize;
   const keys = config.kvHeads * config.headSize;
   const parameters: Parameter[] = [];
   let offset = 0;
   const add = (name: string, ...shape: number[]) => {
+    if (shape.length > 1 && !matrices) return;
     const size = shape.reduce((product, length) => product * length, 1);
     parameters.push({ name, shape, size, offset, decay: shape.length > 1 });
     offset += size;

@@ -24,8 +24,10 @@ export interface Tensor {
   data: Float32Array;
 }
 
-/** A tensor, or one whose values are made when its turn to be written has come. */
-export type TensorToWrite = Omit<Tensor, "data"> & { data: Float32Array | (() => Float32Array) };
+/** A tensor, or one whose values are made or read when its turn to be written has come. */
+export type TensorToWrite = Omit<Tensor, "data"> & {
+  data: Float32Array | (() => Float32Array | Promise<Float32Array>);
+};
 
 export interface ReadOptions {
   /** The shape the tensor must have. */
@@ -89,7 +91,7 @@ export async function writeSafetensors(
   await writeWhole(path, async (file) => {
     await writeFully(file, header);
     for (const tensor of tensors) {
-      const data = valuesOf(tensor);
+      const data = await valuesOf(tensor);
       for (let start = 0; start < data.length; start += CHUNK_VALUES) {
         await writeFully(file, encode(data.subarray(start, start + CHUNK_VALUES), dtype));
       }
@@ -97,8 +99,8 @@ export async function writeSafetensors(
   });
 }
 
-function valuesOf({ name, shape, data }: TensorToWrite): Float32Array {
-  const values = typeof data === "function" ? data() : data;
+async function valuesOf({ name, shape, data }: TensorToWrite): Promise<Float32Array> {
+  const values = typeof data === "function" ? await data() : data;
   if (values.length === sizeOf(shape)) return values;
   throw new RangeError(`tensor "${name}" of shape ${showShape(shape)} must not have ${values.length} values`);
 }

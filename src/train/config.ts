@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { DEVICES } from "../core/device.ts";
+import { QUANTIZATIONS } from "../core/quantization.ts";
 import { DEFAULT_LIMITS } from "../verify/apart/limits.ts";
 
 const probability = z.number().min(0).max(1);
@@ -145,6 +146,11 @@ export const MulliganConfig = z
       .string()
       .default("")
       .describe("a PEFT folder whose adapter learns on; its own rank and targets hold"),
+
+    quantization: z
+      .enum(["none", ...QUANTIZATIONS])
+      .default("none")
+      .describe("keep the model's matrices as 8 or 4 bit integers: to sample, or under an adapter"),
 
     learningRate: z.number().positive().default(1e-4).describe("peak rate, reached after warm-up"),
     lrSchedulerType: z.enum(["constant", "linear", "cosine"]).default("constant").describe("after warm-up"),

@@ -25,6 +25,18 @@ export function requireCapabilities({ name, capabilities }: EngineInfo, config: 
   }
 }
 
+/** Throws `MulliganError("config")` when nothing could learn. Asked before gigabytes are loaded. */
+export function requireLearner({ quantization, loraR, adapter }: MulliganConfig): void {
+  if (quantization === "none" || loraR > 0 || adapter !== "") return;
+  throw new MulliganError(
+    "config",
+    `quantization: training needs an adapter, got "${quantization}" without`,
+    {
+      hint: "a step is far smaller than the distance of two integers: add --lora-r 16, or leave --quantization out",
+    },
+  );
+}
+
 /** Throws `MulliganError("data")` when there is nothing to learn from. */
 export function requireItems(items: readonly unknown[], config: MulliganConfig): void {
   if (items.length > 0) return;

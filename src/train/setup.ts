@@ -91,13 +91,14 @@ export async function openSetup(
     for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
     // last: it may take long
     const { folder, model } = await findModel(settings.model, { onEvent: onHubEvent, signal });
-    const { threads, device, profile } = settings;
+    const { threads, device, profile, quantization } = settings;
     const { weights, adapter } = weightsOf(settings, folder, checkpoint);
     engine = await createLocalEngine(weights, {
       threads,
       device,
       profile,
       ...(adapter !== undefined && { adapter }),
+      ...(quantization !== "none" && { quantization }),
     });
     const config = { ...settings, model, threads: engine.info.threads };
     const policy = await openPolicy(engine, folder, config.chatTemplateKwargs);

@@ -5,8 +5,10 @@
 import type { Device } from "../../core/device.ts";
 import { MulliganError } from "../../core/errors.ts";
 import { type EngineProfile, type GraphTime, longestFirst } from "../../core/profile.ts";
+import type { Quantization } from "../../core/quantization.ts";
 import { createSession, type Feed, freezeInputs, type Graph, type Session } from "../../graph/index.ts";
 import { saveModel } from "../../model/folder.ts";
+import { parameterCount } from "../../model/parameters.ts";
 import { fuseTensors } from "../../model/tensors.ts";
 import type { AdamParams, Engine, EngineInfo, Loss } from "../contract.ts";
 import { adamStep, createAdamState, sumOfSquares } from "./adamw.ts";
@@ -19,7 +21,7 @@ import { runSample } from "./sampler.ts";
 import { extendGraph, prefillGraph, stepGraph } from "./sampling-graph.ts";
 import { loadTrainingState, saveTrainingState } from "./state.ts";
 import { forwardGraph, type PassShape, trainingGraph } from "./training-graph.ts";
-import { type AdapterSource, trainedOf, type Weights, weightFeeds } from "./weights.ts";
+import { type AdapterSource, modelFeeds, trainedOf, type Weights, weightFeeds } from "./weights.ts";
 
 export interface LocalEngineOptions {
   /** Compute threads; 0 = one per core. A run's results to the last bit belong to one number of threads. */
@@ -30,6 +32,8 @@ export interface LocalEngineOptions {
   sharePrefixes?: boolean;
   /** Train an adapter, from a PEFT folder or a fresh one, and leave the weights as they are. Default: train them. */
   adapter?: AdapterSource;
+  /** Keep the weights' matrices as integers, for sampling and beside an adapter. Default: float32. */
+  quantization?: Quantization;
   /** What the graphs run on. Default cpu; the others have never run on hardware (docs/devices.md). */
   device?: Device;
   /** Measure where the time goes, for `profile()`. Default false. */
@@ -86,13 +90,11 @@ export function createCore(
   options: LocalEngineOptions = {},
   share?: Share,
 ): Core {
-  const { config, flat } = weights;
+  const { config } = weights;
+  const parameters = parameterCount(config);
   const trained = trainedOf(weights);
   const tensors = fuseTensors(trained.parameters);
-  const feeds = {
-    ...weightFeeds(fuseTensors(weights.parameters), flat),
-    ...weightFeeds(tensors, trained.flat),
-  };
+  const feeds = { ...modelFeeds(weights), ...weightFeeds(tensors, trained.flat) };
   const referenceFeeds =
     options.reference === false
       ? undefined
@@ -116,7 +118,7 @@ export function createCore(
     const key = `${graph}, ${workers} ${workers === 1 ? "thread" : "threads"}`;
     let compiled = among.get(key);
     if (!compiled) {
-      const frugal = flat.length > FRUGAL_MODEL;
+      const frugal = parameters > FRUGAL_MODEL;
       compiled = createSession(build(), { threads: workers, device, profile, frugal });
       among.set(key, compiled);
     }
@@ -127,7 +129,7 @@ export function createCore(
     name: "local",
     vocabSize: config.vocabSize,
     contextLength: config.contextLength,
-    parameters: weights.parameters.reduce((total, { size }) => total + size, 0),
+    parameters,
     threads,
     capabilities: { temperature: true, kl: ["k1", "k2", "k3"] },
   };
@@ -148,10 +150,10 @@ export function createCore(
     prefill: (levels) => session(`prefill ${levels} levels`, () => prefillGraph(config, levels)),
     extend: ({ shared }) => session(`extend, shared ${shared}`, () => extendGraph(config, { shared })),
     step: ({ shared, rows, isFew }) => {
-      const isSmall = flat.length <= SMALL_MODEL && rows * flat.length <= SMALL_STEP;
+      const isSmall = parameters <= SMALL_MODEL && rows * parameters <= SMALL_STEP;
       const workers = isSmall ? 1 : current;
       const build = () => stepGraph(config, { shared });
-      if (!isFew || flat.length > PACKED_MODEL) return session(`step, shared ${shared}`, build, workers);
+      if (!isFew || parameters > PACKED_MODEL) return session(`step, shared ${shared}`, build, workers);
       const name = `step with packed weights, shared ${shared}`;
       return session(name, () => freezeInputs(build(), feeds), workers, packed);
     },
@@ -209,6 +211,7 @@ export function createCore(
     },
     async forwardBackward(data, loss) {
       checkDatums(info, data, loss);
+      if (size === 0) throw nothingLearns();
       const engine = passes(lossKey(loss), (shape) => trainingGraph(config, shape, loss), feeds);
       const { logprobs, metrics } = await runForwardBackward(engine, tensors, data, loss, gradient);
       return { logprobs, metrics };
@@ -246,6 +249,12 @@ export function createCore(
       await releaseAll(packed);
     },
   };
+}
+
+function nothingLearns(): MulliganError {
+  return new MulliganError("engine", "forwardBackward: needs weights that learn, got quantised ones", {
+    hint: "integers have no gradient to follow: train an adapter beside them",
+  });
 }
 
 type Sessions = Map<string, Promise<Session>>;

@@ -35,7 +35,7 @@ export async function exportWeights(
     });
   }
   await mkdir(folder, { recursive: true });
-  const model = await loadWeights(weights, source);
+  const model = await loadWeights(weights, { adapter: source });
   if (format === "safetensors") return saveModel(folder, model, { dtype: DTYPES[dtype] });
   if (format === "onnx") {
     await saveOnnx(join(folder, "onnx"), model);

@@ -34,7 +34,7 @@ const LEAST_ROWS = 16;
 export async function createLocalEngine(model: string, options: LocalEngineOptions = {}): Promise<Engine> {
   const threads = options.threads || availableParallelism();
   const { device = "cpu" } = options;
-  const sizes = await sizesOf(model, options.adapter);
+  const sizes = await sizesOf(model, options);
   await requireDevice(device);
   const isReplicated = sizes.all <= REPLICATED_MODEL && device === "cpu" && threads > 1;
   const shares = isReplicated ? sharesOf(sizes.trained, threads) : [undefined];

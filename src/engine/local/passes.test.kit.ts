@@ -11,7 +11,6 @@ import {
   type Feed,
   type Graph,
   gradients,
-  linear,
   mul,
   reshape,
   type Session,
@@ -21,6 +20,7 @@ import {
   type Value,
 } from "../../graph/index.ts";
 import { decoderHidden, decoderInputs, headsPerToken, headWeight } from "../../model/decoder.ts";
+import { product } from "../../model/matrix.ts";
 import { cachedRopeTables } from "../../model/rope-tables.ts";
 import { fuseTensors } from "../../model/tensors.ts";
 import { maskName, maskWindows } from "../../model/window.ts";
@@ -35,7 +35,7 @@ import {
   runForwardBackward,
 } from "./passes.ts";
 import { forwardGraph, klLoss, policyLoss, trainingGraph } from "./training-graph.ts";
-import { int64, trainedOf, type Weights, weightFeeds } from "./weights.ts";
+import { int64, modelFeeds, trainedOf, type Weights, weightFeeds } from "./weights.ts";
 
 const sessions = new Map<string, Promise<Session>>();
 
@@ -58,14 +58,11 @@ const nameOf = (weights: Weights, loss?: Loss) =>
   `${JSON.stringify(weights.config)} ${loss?.name} ${loss?.kl}`;
 
 function passEngine(weights: Weights, loss?: Loss): PassEngine {
-  const { config, parameters, flat } = weights;
+  const { config } = weights;
   const trained = trainedOf(weights);
   return {
     weights,
-    feeds: {
-      ...weightFeeds(fuseTensors(parameters), flat),
-      ...weightFeeds(fuseTensors(trained.parameters), trained.flat),
-    },
+    feeds: { ...modelFeeds(weights), ...weightFeeds(fuseTensors(trained.parameters), trained.flat) },
     session: (shape) =>
       sessionOf(`${nameOf(weights, loss)} ${JSON.stringify(shape)}`, () =>
         loss ? trainingGraph(config, shape, loss) : forwardGraph(config, shape),
@@ -241,7 +238,7 @@ function plainGraph({ config }: Weights, loss: Loss): Graph {
   })!;
   const scaled = mul(graph, hidden, graph.input("inverse_temperature", "float64", []));
   const ids = (name: string) => graph.input(name, "int64", ["N"]);
-  const logits = linear(graph, scaled, headWeight(config, inputs));
+  const logits = product(graph, scaled, headWeight(config, inputs));
   const logprobs = tokenLogprob(graph, logits, ids("rows"), ids("targets"));
   graph.output("logprobs", logprobs);
   let total = policyLoss(graph, loss.name, logprobs);

@@ -7,7 +7,6 @@ import {
   type Dim,
   exp,
   type Graph,
-  linear,
   mul,
   reshape,
   type Shape,
@@ -17,6 +16,7 @@ import {
 } from "../../graph/index.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { decoderHidden, decoderInputs, headWeight } from "../../model/decoder.ts";
+import { product } from "../../model/matrix.ts";
 import {
   cachedAttention,
   type Seen,
@@ -96,7 +96,7 @@ export function stepGraph(config: ModelConfig, { shared }: { shared: boolean }):
     const mask = masks.get(maskName(config, layer))!;
     return stepAttention(graph, { rows: heads, ...apart }, { ...seen, mask });
   });
-  const logits = linear(graph, hidden!, headWeight(config, inputs));
+  const logits = product(graph, hidden!, headWeight(config, inputs));
   graph.output("logits", logits);
   if (config.vocabSize >= BLOCKED_FROM) blockOutputs(graph, logits);
   return graph;

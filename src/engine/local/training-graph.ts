@@ -61,7 +61,7 @@ export function trainingGraph(
 }
 
 function targetLogprobs(graph: Graph, config: ModelConfig, { levels, chunks }: PassShape, back: boolean) {
-  const inputs = decoderInputs(graph, config);
+  const inputs = decoderInputs(graph, config, { back });
   const layoutOf = treeLayoutInputs(graph, { ...config, levels, back });
   const head = headInputs(graph, chunks);
   const hidden = decoderHidden(

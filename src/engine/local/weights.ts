@@ -4,13 +4,16 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Quantization } from "../../core/quantization.ts";
 import type { Feed } from "../../graph/index.ts";
 import type { LoraConfig } from "../../model/config.ts";
 import { loadModel, loadModelShape, type Model, withAdapter } from "../../model/folder.ts";
 import { initAdapter, loraParameters } from "../../model/lora/adapter.ts";
 import { ADAPTER_CONFIG, loadAdapter, loadAdapterConfig } from "../../model/lora/folder.ts";
 import { flatSize, type Parameter } from "../../model/parameters.ts";
-import type { Tensor } from "../../model/tensors.ts";
+import { loadQuantizedModel } from "../../model/quantized/load.ts";
+import { quantizedFeeds } from "../../model/quantized/tensors.ts";
+import { fuseTensors, type Tensor } from "../../model/tensors.ts";
 
 export type Weights = Model;
 
@@ -22,9 +25,18 @@ export function isAdapterFolder(folder: string): boolean {
   return existsSync(join(folder, ADAPTER_CONFIG));
 }
 
-/** Throws what loadModel and loadAdapter throw. */
-export async function loadWeights(folder: string, source?: AdapterSource): Promise<Weights> {
-  const model = await loadModel(folder);
+export interface LoadOptions {
+  adapter?: AdapterSource | undefined;
+  /** Keep matrices as integers. */
+  quantization?: Quantization | undefined;
+}
+
+/** Throws what loadModel, loadQuantizedModel and loadAdapter throw. */
+export async function loadWeights(
+  folder: string,
+  { adapter: source, quantization }: LoadOptions = {},
+): Promise<Weights> {
+  const model = await (quantization ? loadQuantizedModel(folder, quantization) : loadModel(folder));
   if (source === undefined) return model;
   if (typeof source === "string") return withAdapter(model, await loadAdapter(source, model.config));
   const { seed, ...lora } = source;
@@ -34,20 +46,27 @@ export async function loadWeights(folder: string, source?: AdapterSource): Promi
 /** Lengths of the flat buffers of all weights and of those that learn, from the folders' configurations. */
 export async function sizesOf(
   folder: string,
-  source?: AdapterSource,
+  { adapter: source, quantization }: LoadOptions,
 ): Promise<{ all: number; trained: number }> {
   const { config, size } = await loadModelShape(folder);
-  if (source === undefined) return { all: size, trained: size };
+  if (source === undefined) return { all: size, trained: quantization ? 0 : size };
   const lora = typeof source === "string" ? (await loadAdapterConfig(source)).lora : source;
   return { all: size, trained: flatSize(loraParameters(config, lora)) };
 }
 
-/** The parameters that learn, and their flat buffer. */
-export function trainedOf({ parameters, flat, adapter }: Weights): {
+/** The parameters that learn, and their flat buffer: none of a quantised model without an adapter. */
+export function trainedOf({ parameters, flat, adapter, quantized }: Weights): {
   parameters: readonly Parameter[];
   flat: Float32Array;
 } {
+  if (quantized && !adapter) return { parameters: [], flat: new Float32Array(0) };
   return adapter ?? { parameters, flat };
+}
+
+/** What graphs are fed of a model but for its adapter. */
+export function modelFeeds({ parameters, flat, quantized }: Weights): Record<string, Feed> {
+  const matrices = [...(quantized?.matrices ?? [])].map(([name, values]) => quantizedFeeds(name, values));
+  return Object.assign(weightFeeds(fuseTensors(parameters), flat), ...matrices);
 }
 
 /** Feeds that alias `flat`: an optimiser step in place is seen by the next run. */

@@ -9,7 +9,7 @@ const setup = workerData as WorkerSetup;
 const port = parentPort!;
 
 /** Starts as the model's loading, whose failure is the answer to the first call ("info"). */
-let queue: Promise<Core> = loadWeights(setup.model, setup.options.adapter).then((weights) =>
+let queue: Promise<Core> = loadWeights(setup.model, setup.options).then((weights) =>
   createCore(weights, setup.threads, setup.options, setup.share),
 );
 queue.catch(() => {});
