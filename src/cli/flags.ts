@@ -18,6 +18,7 @@ export const GROUPS = {
       "seed",
       "threads",
       "device",
+      "quantization",
       "profile",
     ],
   },
@@ -42,7 +43,7 @@ export const GROUPS = {
   },
   lora: {
     heading: "LoRA:",
-    paths: ["loraR", "loraAlpha", "useRslora", "loraTargetModules", "adapter", "quantization"],
+    paths: ["loraR", "loraAlpha", "useRslora", "loraTargetModules", "adapter"],
   },
   optimizer: {
     heading: "Optimiser:",

@@ -79,6 +79,10 @@ export const MulliganConfig = z
       .enum(DEVICES)
       .default("cpu")
       .describe("what graphs run on; all but cpu are untested (docs/devices.md)"),
+    quantization: z
+      .enum(["none", ...QUANTIZATIONS])
+      .default("none")
+      .describe("keep the model's matrices as 8 or 4 bit integers: to sample, or under an adapter"),
     profile: z
       .boolean()
       .default(false)
@@ -146,11 +150,6 @@ export const MulliganConfig = z
       .string()
       .default("")
       .describe("a PEFT folder whose adapter learns on; its own rank and targets hold"),
-
-    quantization: z
-      .enum(["none", ...QUANTIZATIONS])
-      .default("none")
-      .describe("keep the model's matrices as 8 or 4 bit integers: to sample, or under an adapter"),
 
     learningRate: z.number().positive().default(1e-4).describe("peak rate, reached after warm-up"),
     lrSchedulerType: z.enum(["constant", "linear", "cosine"]).default("constant").describe("after warm-up"),

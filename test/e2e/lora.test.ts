@@ -148,3 +148,30 @@ describe("export", () => {
     return { "--task": task!, "--model": model!, "--preset": preset!, "--task-options": "{}" };
   };
 });
+
+test("over an 8-bit base a run trains and resumes, and its model is the whole base with the adapter", async () => {
+  const output = join(folder, "int8");
+  const quantised = { ...flags, "--quantization": "int8", "--output-dir": output };
+  expect((await run("train", quantised, { stopAt: /^train {2}1\//m })).code).toBe(130);
+  expect((await run("train", { "--output-dir": output, "--resume": true })).code).toBe(0);
+  const exported = join(folder, "int8-exported");
+  expect((await run("export", { "--checkpoint": output, "--output": exported })).code).toBe(0);
+  expect(await weightsOf(exported)).toBe(await weightsOf(join(output, "model")));
+  const steps = (await readFile(join(output, "metrics.jsonl"), "utf8")).trim().split("\n");
+  // a step without a group to learn from has none
+  const mismatches = steps.flatMap((line) => JSON.parse(line)["sampling/logprob_difference_max"] ?? []);
+  expect(mismatches).not.toEqual([]);
+  for (const mismatch of mismatches) expect(mismatch).toBeLessThan(0.01);
+});
+
+test("a quantised base without an adapter is refused before anything is loaded", async () => {
+  const { "--lora-r": _, ...others } = flags;
+  const { code, err } = await run("train", {
+    ...{ ...others, "--quantization": "int4", "--output-dir": join(folder, "refused") },
+  });
+  expect(code).toBe(1);
+  expect(err).toBe(
+    `error: quantization: training needs an adapter, got "int4" without\n` +
+      "hint: a step is far smaller than the distance of two integers: add --lora-r 16, or leave --quantization out\n",
+  );
+});
