@@ -45,7 +45,7 @@ export function registerCollect(program: Command, context: CliContext): void {
         const folder = await createRunFolder(config.outputDir, { resume, clean });
         if (resume) await requireOwnSettings(folder, setup.config);
         const common = { folder, signal, onEvent: view.show };
-        await collectRun(setup, { ...common, resume, isolateCalls: true });
+        await collectRun(setup, { ...common, resume });
         view.end();
         stdout.write(renderCollectSummary(await readCollectSummary(folder.summary)));
         stdout.write(`${folder.failures}\n`);

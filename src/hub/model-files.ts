@@ -7,6 +7,7 @@ const NEEDED = ["config.json", "tokenizer.json"];
 const WANTED = [
   ...NEEDED,
   "generation_config.json",
+  "tokenizer.model", // asked for by llama.cpp's converter of Phi-3
   "tokenizer_config.json",
   "special_tokens_map.json",
   "chat_template.jinja",

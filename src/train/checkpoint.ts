@@ -20,6 +20,8 @@ const Progress = z.strictObject({
   position: z.int().min(0),
   /** Tokens sampled and trained on so far. */
   numTokens: z.int().min(0),
+  /** The last step that was validated; absent where nothing validates. A stopped run owes the validation of its last step. */
+  evaluated: z.int().min(0).exactOptional(),
 });
 export type Progress = z.infer<typeof Progress>;
 

@@ -203,7 +203,7 @@ test("an engine that can is asked to forget before each call, when calls are to 
   const seen: number[] = [];
   const forget = async () => void seen.push(calls.length);
   const policy = { ...setup.policy, engine: { ...setup.policy.engine, forget } };
-  await collectRun({ ...setup, policy }, { folder, isolateCalls: true });
+  await collectRun({ ...setup, policy }, { folder });
   expect(seen).toEqual(Array.from({ length: engineCalls }, (_, i) => i));
   expect(await filesOf(folder)).toEqual(whole);
 });

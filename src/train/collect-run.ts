@@ -27,11 +27,6 @@ export interface CollectRunOptions {
   folder: RunFolder;
   /** Go on with the collection that is there. */
   resume?: boolean;
-  /**
-   * Has the engine forget between its calls: what is collected after a kill is then the same to the last digit. Without
-   * it a resumed collection differs by rounding, since its caches begin empty.
-   */
-  isolateCalls?: boolean;
   signal?: AbortSignal;
   onEvent?: (event: CollectEvent) => void;
 }
@@ -42,8 +37,9 @@ export interface CollectRunOptions {
  */
 export async function collectRun(setup: Setup, options: CollectRunOptions): Promise<FailureSet> {
   const { config, task, problems } = setup;
-  const { folder, resume = false, isolateCalls = false, signal, onEvent = () => {} } = options;
-  const policy = isolateCalls ? { ...setup.policy, engine: isolated(setup.policy.engine) } : setup.policy;
+  const { folder, resume = false, signal, onEvent = () => {} } = options;
+  // what is collected after a kill is the same to the last digit: caches that a resumed run has not would show there
+  const policy = { ...setup.policy, engine: isolated(setup.policy.engine) };
   const header = await originOf(setup);
   if (resume && existsSync(folder.failures)) {
     const finished = await loadFailures(folder.failures);

@@ -49,12 +49,16 @@ export interface Results {
   examples: Example[];
 }
 
-/** Runs all stages. Returns undefined when the signal stopped it: resume goes on from what is in the folder. */
+/**
+ * Runs all stages. Returns undefined when the signal stopped training, throws its reason when it stopped collecting or an
+ * evaluation: resume goes on from what is in the folder.
+ */
 export async function runExperiment(setup: Setup, options: ExperimentOptions): Promise<Results | undefined> {
   const { config } = setup;
   const { folder, resume = false, signal, onEvent = () => {} } = options;
   if (resume) {
     await requireOwnSettings(folder, config);
+    await writeJsonAtomic(folder.config, config); // what may change has changed
     await rewindRun(folder);
   }
   const failures = await failuresFor(setup, options);
@@ -161,12 +165,13 @@ interface EvaluateOptions {
   onProgress?: (progress: Progress) => void;
 }
 
-/** evaluatePolicy with the decoding and seed of the configuration. */
-export function evaluate(
+/** evaluatePolicy with the decoding and seed of the configuration, from empty caches: a resumed run has no others. */
+export async function evaluate(
   { config, policy, task }: Setup,
   problems: readonly Problem[],
   { signal, ...options }: EvaluateOptions,
 ): Promise<Evaluation> {
+  await policy.engine.forget?.();
   return evaluatePolicy(policy, task, problems, {
     decoding: evaluationDecoding(config),
     seed: config.eval.seed,

@@ -1,7 +1,8 @@
 /** Models for other programs: weights in one of several forms, with the tokenizer that they belong to. */
 import { existsSync } from "node:fs";
-import { copyFile, readdir } from "node:fs/promises";
+import { copyFile, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { unwritable } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
 import { type ExportOptions, exportWeights } from "../engine/index.ts";
 import type { MulliganConfig } from "./config.ts";
@@ -9,6 +10,7 @@ import { findModel, type Setup, type SetupOptions, weightsOf } from "./setup.ts"
 
 const TOKENIZER_FILES = [
   "tokenizer.json",
+  "tokenizer.model", // asked for by llama.cpp's converter of Phi-3
   "tokenizer_config.json",
   "special_tokens_map.json",
   "generation_config.json",
@@ -22,7 +24,7 @@ export async function exportModel({ policy, model }: Setup, folder: string): Pro
 }
 
 /**
- * The configuration's model, or a checkpoint of it, into a new or empty folder. Throws `MulliganError("io")` when there
+ * The configuration's model, or a checkpoint of it, into a new or empty folder, whole or not at all. Throws `MulliganError("io")` when there
  * are other files, and what loading and saving throw.
  */
 export async function exportCheckpoint(
@@ -30,17 +32,29 @@ export async function exportCheckpoint(
   folder: string,
   { checkpoint, onHubEvent, signal, ...form }: ExportOptions & Omit<SetupOptions, "splits">,
 ): Promise<void> {
-  const files = await readdir(folder).catch((): string[] => []);
+  const files = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw unwritable(folder, error);
+  });
   if (files.length > 0) {
     throw new MulliganError("io", `output: must be a new or empty folder, got "${folder}"`, {
       hint: "choose another folder with --output",
     });
   }
   const { folder: model } = await findModel(settings.model, { onEvent: onHubEvent, signal });
-  // without a checkpoint the weights are the model's own: an adapter that nobody trained changes nothing
-  const source = checkpoint === undefined ? { weights: model } : weightsOf(settings, model, checkpoint);
-  await exportWeights(source, folder, form);
-  await copyTokenizer(model, folder);
+  // a fresh adapter changes nothing
+  const source = weightsOf({ ...settings, loraR: 0 }, model, checkpoint);
+  const partial = `${folder}.partial`;
+  try {
+    await rm(partial, { recursive: true, force: true });
+    await mkdir(partial, { recursive: true });
+    await exportWeights(source, partial, form);
+    await copyTokenizer(model, partial);
+    await rename(partial, folder); // an empty folder gives way
+  } catch (cause) {
+    await rm(partial, { recursive: true, force: true }).catch(() => {});
+    throw cause instanceof MulliganError ? cause : unwritable(folder, cause);
+  }
 }
 
 async function copyTokenizer(from: string, to: string): Promise<void> {

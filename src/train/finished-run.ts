@@ -4,7 +4,8 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
-import type { RunFolder } from "../store/run-folder.ts";
+import { isAdapterFolder } from "../engine/index.ts";
+import { latestCheckpoint, type RunFolder } from "../store/run-folder.ts";
 import { MulliganConfig } from "./config.ts";
 
 /** Throws `MulliganError("data")` that names what the folder lacks. */
@@ -14,6 +15,15 @@ export function requireFinished({ dir, config, testStart, testTrained, model }: 
   throw new MulliganError("data", `${dir}: must be a finished run, got none of its ${basename(missing)}`, {
     hint: "name the folder of a run that has ended; `mulligan train --resume` finishes one",
   });
+}
+
+/**
+ * The trained weights as the run computed with them: its adapter where it trained one, since merged into weights that
+ * are then quantised it would be another model; else its model.
+ */
+export async function trainedWeights(folder: RunFolder): Promise<string> {
+  const latest = await latestCheckpoint(folder);
+  return latest && isAdapterFolder(latest.path) ? latest.path : folder.model;
 }
 
 /** Throws `MulliganError("data")`. */

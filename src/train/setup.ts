@@ -97,6 +97,7 @@ export async function openSetup(
       threads,
       device,
       profile,
+      reference: settings.beta > 0, // a copy of all that learns, for nothing but KL terms
       ...(adapter !== undefined && { adapter }),
       ...(quantization !== "none" && { quantization }),
     });
@@ -137,7 +138,8 @@ export function weightsOf(
 
 /** Does a folder hold what `checkpoint` may name: a model's weights or an adapter's? */
 export function holdsWeights(folder: string): boolean {
-  return isAdapterFolder(folder) || existsSync(join(folder, "model.safetensors"));
+  const files = ["model.safetensors", "model.safetensors.index.json"];
+  return isAdapterFolder(folder) || files.some((name) => existsSync(join(folder, name)));
 }
 
 function countOf({ collect, eval: evaluation }: MulliganConfig, split: Split): number {

@@ -11,7 +11,7 @@ import {
   swapReflections,
 } from "../evaluate/index.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
-import { readRunConfig, readRunJson, requireFinished } from "./finished-run.ts";
+import { readRunConfig, readRunJson, requireFinished, trainedWeights } from "./finished-run.ts";
 import { openSetup } from "./setup.ts";
 
 /**
@@ -36,7 +36,7 @@ export async function swapRun(folder: RunFolder, options: SwapOptions = {}): Pro
     }
   };
   // first: it needs a folder of either model, so that one that is gone is found before anything is sampled
-  const trainedRetrier = await retry(start, folder.model);
+  const trainedRetrier = await retry(start, await trainedWeights(folder));
   const trainedReflector = await retry(trained);
   const { seed, bootstrap } = config.eval;
   const cells = swapCells(

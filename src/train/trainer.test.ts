@@ -1,6 +1,10 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Datum } from "../core/datum.ts";
 import type { Engine, SampleRequest } from "../engine/contract.ts";
+import { createRunFolder } from "../store/run-folder.ts";
 import { TOY, toyFailures, toySetup } from "./toy.test.kit.ts";
 import { type TrainEvent, type TrainSetup, train } from "./trainer.ts";
 
@@ -196,6 +200,34 @@ describe("train", () => {
     }
     expect(events).toEqual(["step 1", "step 2", "stopped 2"]);
   });
+});
+
+test("a validation that a stop prevented comes first when the run goes on, and a run that owes one is not done", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "mulligan-trainer-"));
+  try {
+    const folder = await createRunFolder(dir);
+    const run = async (stopAt: number, resume: boolean) => {
+      const controller = new AbortController();
+      const setup = toySetup({ maxSteps: 3 });
+      setup.config.eval.steps = 2;
+      const events: string[] = [];
+      for await (const event of train({
+        ...setup,
+        ...{ folder, resume, signal: controller.signal },
+        evaluate: async (step) => ({ step }),
+      })) {
+        events.push(`${event.type} ${event.step}`);
+        if (event.type === "step" && event.step === stopAt) controller.abort();
+      }
+      return events;
+    };
+    const stopped = ["evaluation 0", "step 1", "step 2", "checkpoint 2", "stopped 2"];
+    expect(await run(2, false)).toEqual(stopped);
+    expect(await run(3, true)).toEqual(["evaluation 2", "step 3", "checkpoint 3", "stopped 3"]);
+    expect(await run(0, true)).toEqual(["evaluation 3", "done 3"]);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 });
 
 describe("before the first step, train", () => {

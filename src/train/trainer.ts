@@ -12,7 +12,7 @@ import type { Policy } from "../loop/policy.ts";
 import { meanSolved } from "../loop/retry.ts";
 import { type Rows, rowsOf } from "../loop/verdicts.ts";
 import type { RunFolder } from "../store/run-folder.ts";
-import { resumeLatest, saveCheckpoint } from "./checkpoint.ts";
+import { type Progress, resumeLatest, saveCheckpoint } from "./checkpoint.ts";
 import type { MulliganConfig } from "./config.ts";
 import { gatherBatch, type StepBatch } from "./gather.ts";
 import { requireCapabilities, requireItems, requireRoom } from "./preflight.ts";
@@ -60,18 +60,26 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
   requireItems((await source.itemsFor(1)).items, config);
 
   const resumed = setup.resume && folder ? await resumeLatest(folder, engine, config) : undefined;
-  let progress = resumed ?? { step: 0, position: 0, numTokens: 0 };
+  let progress: Progress = resumed ?? { step: 0, position: 0, numTokens: 0 };
   // before the first step there is nothing to save: what is resumed then is a run that starts
   let savedStep = progress.step;
 
   async function* evaluateNow(): AsyncGenerator<TrainEvent> {
     if (!evaluate || config.eval.steps === 0 || signal?.aborted) return;
     try {
-      yield { type: "evaluation", step: progress.step, metrics: await evaluate(progress.step) };
+      const metrics = await evaluate(progress.step);
+      progress = { ...progress, evaluated: progress.step };
+      yield { type: "evaluation", step: progress.step, metrics };
     } catch (error) {
-      if (!signal?.aborted) throw error; // else: it stopped because it was asked to
+      if (error !== signal?.reason) throw error; // else: it stopped because it was asked to
     }
   }
+  /** Was a validation due that a stop prevented? */
+  const owesEvaluation = () =>
+    evaluate !== undefined &&
+    (isDue(config.eval.steps) || (config.eval.steps > 0 && progress.step === config.maxSteps)) &&
+    progress.evaluated !== undefined &&
+    progress.evaluated < progress.step;
   async function* saveNow(): AsyncGenerator<TrainEvent> {
     if (!folder || savedStep === progress.step) return;
     const path = await saveCheckpoint(folder, engine, progress, config);
@@ -80,7 +88,7 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
   }
   const isDue = (every: number) => every > 0 && progress.step % every === 0;
 
-  if (!resumed) yield* evaluateNow();
+  if (!resumed || owesEvaluation()) yield* evaluateNow();
   while (progress.step < config.maxSteps && !signal?.aborted) {
     const step = progress.step + 1;
     watch.lap();
@@ -91,7 +99,7 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
     const gathered = await gatherBatch(source, items, config, { step, position });
     const updated = await updatePolicy(watch.engine, gathered.batch, config, step);
     const tokens = found.sampledTokens + countTokens(gathered, config);
-    progress = { step, position: gathered.position, numTokens: progress.numTokens + tokens };
+    progress = { ...progress, step, position: gathered.position, numTokens: progress.numTokens + tokens };
     const times = watch.lap();
     const metrics: Metrics = {
       ...batchMetrics(gathered.completions, gathered.batch),
@@ -107,7 +115,8 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
     if (isDue(config.saveSteps)) yield* saveNow();
   }
   yield* saveNow();
-  yield { type: progress.step < config.maxSteps ? "stopped" : "done", step: progress.step };
+  const isDone = progress.step >= config.maxSteps && !owesEvaluation();
+  yield { type: isDone ? "done" : "stopped", step: progress.step };
 }
 
 function createSource({

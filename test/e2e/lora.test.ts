@@ -2,6 +2,8 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runFolderAt } from "../../src/store/run-folder.ts";
+import { trainedWeights } from "../../src/train/finished-run.ts";
 import { type Flags, makeFolder, makeParityTask, makeTinyModel, run, tiny } from "./tiny.test.kit.ts";
 
 let folder: string;
@@ -67,6 +69,10 @@ test("a run may go on from an adapter, whose own rank holds", async () => {
   expect(further.code).toBe(0);
   const config = await readFile(join(output, "checkpoint-2", "adapter_config.json"), "utf8");
   expect(JSON.parse(config)).toMatchObject({ r: 2, base_model_name_or_path: join(folder, "model") });
+});
+
+test("swap and transfer measure the adapter beside its weights, not merged into them", async () => {
+  expect(await trainedWeights(runFolderAt(whole))).toBe(join(whole, "checkpoint-2"));
 });
 
 test("a target that is no projection of the model is named", async () => {

@@ -1,4 +1,5 @@
 /** AdamW (Loshchilov & Hutter 2019, as in PyTorch) over one flat buffer, and what the norm for clipping is made of. */
+import { MulliganError } from "../../core/errors.ts";
 import type { AdamParams } from "../contract.ts";
 
 export interface AdamState {
@@ -18,6 +19,18 @@ export function sumOfSquares(gradient: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < gradient.length; i++) sum += gradient[i]! * gradient[i]!;
   return sum;
+}
+
+/** A step along a gradient that is no number would leave no weight. Throws `MulliganError("engine")`. */
+export function requireFiniteGradient(gradNorm: number): void {
+  if (Number.isFinite(gradNorm)) return;
+  throw new MulliganError(
+    "engine",
+    `optimStep: the gradient's norm must be a finite number, got ${gradNorm}`,
+    {
+      hint: "the step was not taken; lower learningRate and resume from the last checkpoint",
+    },
+  );
 }
 
 /**

@@ -113,3 +113,16 @@ test("a long row costs a look at its blocks, not at its entries", () => {
   chooseToken(watched, { temperature: 1, topP: 1, topK: 0 }, 0.5, blocks);
   expect(reads).toBeLessThan(2 * 512);
 });
+
+test.each([0, 1])("scores that are no finite numbers are refused (temperature %s)", (temperature) => {
+  for (const bad of [Number.NaN, Infinity]) {
+    for (const [topP, topK] of [
+      [1, 0],
+      [0.9, 0],
+      [1, 2],
+    ] as const) {
+      const choose = () => chooseToken(Float32Array.of(0, bad, 1), { temperature, topP, topK }, 0.5);
+      expect(choose).toThrow("sample: scores must be finite numbers");
+    }
+  }
+});

@@ -2,6 +2,7 @@
  * The choice of one token from its scores: temperature, top-k, top-p, then inversion at a given uniform number. With
  * the graph's sums over blocks of the vocabulary, only the blocks that matter are looked at.
  */
+import { MulliganError } from "../../core/errors.ts";
 import type { SamplingParams } from "../contract.ts";
 
 export interface Choice {
@@ -21,13 +22,17 @@ export interface Blocks {
   masses: Float32Array;
 }
 
-/** Chooses from `scores` [V] by inverting the cumulative distribution at u in [0, 1). Ties go to the lower id. */
+/**
+ * Chooses from `scores` [V] by inverting the cumulative distribution at u in [0, 1). Ties go to the lower id. Throws
+ * `MulliganError("engine")` for scores that are no finite numbers.
+ */
 export function chooseToken(
   scores: Float32Array,
   params: ChoiceParams,
   u: number,
   blocks: Blocks = measureBlocks(scores, params.temperature),
 ): Choice {
+  requireFiniteScores(blocks, params.temperature);
   if (params.temperature === 0) return { token: argmaxOf(scores, blocks), logprob: 0 };
   const filtered = params.topK > 0 || params.topP < 1;
   return filtered
@@ -35,10 +40,24 @@ export function chooseToken(
     : chooseFromAll(scores, blocks, params.temperature, u);
 }
 
+/** Diverged weights would be sampled as if they were a model, or for ever. */
+function requireFiniteScores({ highest, masses }: Blocks, temperature: number): void {
+  let [top, mass] = [-Infinity, 0];
+  for (let b = 0; b < highest.length; b++) {
+    top = Math.max(top, highest[b]!); // NaN stays NaN
+    mass += masses[b]!;
+  }
+  if (Number.isFinite(top) && (temperature === 0 || (mass > 0 && mass < Infinity))) return;
+  throw new MulliganError("engine", `sample: scores must be finite numbers, got ${top}`, {
+    hint: "the weights have diverged: lower learningRate and resume from an older checkpoint",
+  });
+}
+
 /** Blocks of a short row, which JavaScript sums up as fast as the graph. */
 function measureBlocks(scores: Float32Array, temperature: number): Blocks {
-  const highest = scores[argmax(scores)]!;
+  let highest = scores[argmax(scores)]!;
   let mass = 0;
+  if (temperature === 0 && scores.some(Number.isNaN)) highest = Number.NaN;
   if (temperature > 0) {
     for (let i = 0; i < scores.length; i++) mass += Math.exp((scores[i]! - highest) / temperature);
   }

@@ -125,6 +125,22 @@ describe("training", () => {
     expect(await together.optimStep(tinyAdam)).toEqual({ gradNorm: 0 });
   });
 
+  test("a gradient that is no number is refused, and the weights stay as they were", async () => {
+    const engine = await createEngine();
+    const before = await engine.forward(data);
+    // e^(120 + ln p) overflows, and its clipped branch has the derivative 0 · ∞
+    const wild = data.map(({ weights, ...datum }) => ({
+      ...datum,
+      logprobs: new Float32Array(weights.length).fill(-120),
+      advantages: new Float32Array(weights.length).fill(1),
+    }));
+    await engine.forwardBackward(wild, { name: "ppo", clipLow: 0.8, clipHigh: 1.2 });
+    await expect(engine.optimStep(tinyAdam)).rejects.toThrow("the gradient's norm must be a finite number");
+    expect(await engine.forward(data)).toEqual(before);
+    await engine.forwardBackward(data, crossEntropy);
+    expect((await engine.optimStep(tinyAdam)).gradNorm).toBeGreaterThan(0);
+  });
+
   test("a policy loss whose advantages are all 0 leaves a gradient of exactly 0", async () => {
     const engine = await createEngine();
     const zeros = (length: number) => new Float32Array(length);

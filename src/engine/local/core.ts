@@ -11,7 +11,7 @@ import { saveModel } from "../../model/folder.ts";
 import { parameterCount } from "../../model/parameters.ts";
 import { fuseTensors } from "../../model/tensors.ts";
 import type { AdamParams, Engine, EngineInfo, Loss } from "../contract.ts";
-import { adamStep, createAdamState, sumOfSquares } from "./adamw.ts";
+import { adamStep, createAdamState, requireFiniteGradient, sumOfSquares } from "./adamw.ts";
 import { checkDatums, checkTemperature } from "./input-check.ts";
 import { createKvStore } from "./kv-store.ts";
 import { createMemoryPool } from "./memory-pool.ts";
@@ -218,8 +218,9 @@ export function createCore(
     },
     async optimStep(params) {
       const gradNorm = Math.sqrt(await sumGradients());
-      await stepSlice(params, gradNorm);
+      if (Number.isFinite(gradNorm)) await stepSlice(params, gradNorm);
       await settle();
+      requireFiniteGradient(gradNorm);
       return { gradNorm };
     },
     sumGradients,

@@ -74,11 +74,12 @@ export function createKvStore(
     for (let at: KvNode | undefined = node; at; at = at.parent) at.lastUsed = clock;
   };
   const remove = (node: KvNode) => {
-    byHash.set(
-      node.hash,
-      byHash.get(node.hash)!.filter((other) => other !== node),
-    );
-    ends.set(node.length, ends.get(node.length)! - 1);
+    const rest = byHash.get(node.hash)!.filter((other) => other !== node);
+    if (rest.length > 0) byHash.set(node.hash, rest);
+    else byHash.delete(node.hash);
+    const left = ends.get(node.length)! - 1;
+    if (left > 0) ends.set(node.length, left);
+    else ends.delete(node.length);
     bytes -= release(node);
   };
   const ownBytes = ({ tokens }: KvNode) => 8 * shape.layers * shape.kvHeads * shape.headSize * tokens.length;

@@ -8,6 +8,7 @@ import type { Datum } from "../../core/datum.ts";
 import type { EngineProfile } from "../../core/profile.ts";
 import { requireDevice } from "../../graph/index.ts";
 import type { Engine, EngineInfo, ForwardBackwardResult, SampleRequest } from "../contract.ts";
+import { requireFiniteGradient } from "./adamw.ts";
 import type { LocalEngineOptions, Share } from "./core.ts";
 import { checkDatums, checkPrompts, checkTemperature } from "./input-check.ts";
 import { partition } from "./partition.ts";
@@ -115,8 +116,11 @@ function engineOf(replicas: readonly Replica[], info: EngineInfo, isMeasured: bo
       inTurn(async () => {
         const squares = await Promise.all(replicas.map((replica) => replica.call(1, "sumGradients")));
         const gradNorm = Math.sqrt(squares.reduce((a, b) => a + b, 0));
-        await Promise.all(replicas.map((replica) => replica.call(1, "stepSlice", params, gradNorm)));
+        if (Number.isFinite(gradNorm)) {
+          await Promise.all(replicas.map((replica) => replica.call(1, "stepSlice", params, gradNorm)));
+        }
         await settle();
+        requireFiniteGradient(gradNorm);
         return { gradNorm };
       }),
     saveState: (folder) => inTurn(() => first.call(threads, "saveState", folder)),

@@ -73,6 +73,8 @@ export function levelMask(roots: number, levels: readonly Places[], l: number, w
   return { data: mask, dims: [roots, 1, ...branches, 1, width, total] };
 }
 
+/** Wider ones are made anew: a long prompt of every length would keep a gigabyte. */
+const WIDEST_KEPT = 256;
 const masks = new Map<string, Float32Array>();
 
 /** 0 on and below the diagonal as far as the window reaches, very negative elsewhere. // [T, T] */
@@ -84,7 +86,7 @@ export function causalMask(width: number, window = Infinity): Float32Array {
       const [query, seen] = [Math.floor(i / width), i % width];
       return seen > query || seen < firstSeen(query, window) ? MASKED : 0;
     });
-    masks.set(key, mask);
+    if (width <= WIDEST_KEPT) masks.set(key, mask);
   }
   return mask;
 }

@@ -28,3 +28,10 @@ test("when trimmed to its bound the smallest go first", () => {
   expect(pool.bytes).toBe(720);
   expect(pool.take(100).buffer).toBe(arrays[0]!.buffer);
 });
+
+test("what alone is beyond the bound does not drive the others out", () => {
+  const pool = createMemoryPool(800);
+  for (const array of [10, 20, 400].map((size) => pool.take(size))) pool.give(array);
+  pool.trim();
+  expect(pool.bytes).toBe(120);
+});

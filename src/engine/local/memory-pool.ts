@@ -11,7 +11,7 @@ export interface MemoryPool {
   take(size: number): Float32Array;
   /** Makes an array from `take` available again: its owner reads and writes it no more. */
   give(memory: Float32Array): void;
-  /** Lets go of the smallest beyond the bound. */
+  /** Lets go of what alone is beyond the bound, then of the smallest. */
   trim(): void;
   readonly bytes: number;
 }
@@ -36,6 +36,7 @@ export function createMemoryPool(maxBytes = POOL_BYTES): MemoryPool {
       free.sort((a, b) => a.byteLength - b.byteLength);
     },
     trim() {
+      free = free.filter(({ byteLength }) => byteLength <= maxBytes);
       while (bytes() > maxBytes) free.shift();
     },
   };
