@@ -52,7 +52,7 @@ export function headsPerToken({ heads, kvHeads }: ModelConfig): number {
 
 /**
  * Declares the inputs that every decoder graph has. Rotation positions are one per token and head; the tables
- * [positions, headSize/2] hold a row that turns nothing, for value heads. Layers that turn no head have rows of their own.
+ * are those of rope-tables.ts, with rows that turn nothing for value heads. Layers that turn no head have rows of their own.
  * To be called first (quantized/tensors.ts); `back`: derivatives will be asked for.
  */
 export function decoderInputs(graph: Graph, config: ModelConfig, { back = false } = {}): DecoderInputs {

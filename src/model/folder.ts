@@ -1,6 +1,6 @@
 /**
  * A model as a Hugging Face folder: config.json and model.safetensors, or shards with an index. What is saved here
- * loads in transformers, and an interrupted save leaves the folder as it was. Knows neither tokenizers nor graphs.
+ * loads in transformers, and a save that fails leaves the folder as it was. Knows neither tokenizers nor graphs.
  */
 import { mkdir, readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";

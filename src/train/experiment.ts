@@ -3,10 +3,9 @@
  * Every stage leaves its product in the run folder, so that a resumed run goes on where it stopped.
  */
 import { existsSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { writeAtomic } from "../core/atomic-file.ts";
 import type { Failure } from "../core/episode.ts";
-import { MulliganError } from "../core/errors.ts";
 import { appendJsonl } from "../core/jsonl.ts";
 import type { Problem } from "../core/task.ts";
 import {
@@ -27,9 +26,10 @@ import { rewindRun } from "../store/rewind.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
 import { requireSameRun } from "./checkpoint.ts";
 import { type CollectEvent, collectRun } from "./collect-run.ts";
-import { MulliganConfig } from "./config.ts";
+import type { MulliganConfig } from "./config.ts";
 import { exportModel } from "./export.ts";
 import { requireKnown } from "./preflight.ts";
+import { readRunConfig, readRunJson } from "./saved-run.ts";
 import type { Setup } from "./setup.ts";
 import { type TrainEvent, train } from "./trainer.ts";
 
@@ -103,18 +103,7 @@ async function failuresFor(setup: Setup, options: ExperimentOptions): Promise<re
 
 /** Throws `MulliganError("config")` unless the settings are those that the folder's run began with. */
 export async function requireOwnSettings(folder: RunFolder, config: MulliganConfig): Promise<void> {
-  requireSameRun(await readConfig(folder), config);
-}
-
-async function readConfig(folder: RunFolder): Promise<MulliganConfig> {
-  try {
-    return MulliganConfig.parse(JSON.parse(await readFile(folder.config, "utf8")));
-  } catch (cause) {
-    throw new MulliganError("config", `${folder.config}: must be a run's settings: ${cause}`, {
-      hint: "start another run with --output-dir",
-      cause,
-    });
-  }
+  requireSameRun(await readRunConfig(folder), config);
 }
 
 /** Evaluations during training: on the failures that the starting model made, so that the curve is comparable. */
@@ -139,7 +128,7 @@ function createValidation(
 }
 
 async function readEvaluation(path: string): Promise<Evaluation> {
-  return JSON.parse(await readFile(path, "utf8")) as Evaluation;
+  return (await readRunJson(path)) as Evaluation;
 }
 
 /** Of the starting model on the test problems; its failures are what both models are compared on. */

@@ -11,7 +11,7 @@ import {
   swapReflections,
 } from "../evaluate/index.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
-import { readRunConfig, readRunJson, requireFinished, trainedWeights } from "./finished-run.ts";
+import { readRunConfig, readRunJson, requireFinished, trainedWeights } from "./saved-run.ts";
 import { openSetup } from "./setup.ts";
 
 /**

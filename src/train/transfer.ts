@@ -9,7 +9,7 @@ import { drawSeed, inBatches, type Progress, type TransferRow, transferRow } fro
 import { attemptProblems } from "../loop/attempt.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
 import type { MulliganConfig } from "./config.ts";
-import { readRunConfig, requireFinished, trainedWeights } from "./finished-run.ts";
+import { readRunConfig, requireFinished, trainedWeights } from "./saved-run.ts";
 import { openSetup } from "./setup.ts";
 
 /** A task to measure: as the settings of the same names; `name` for the table, default the task's own. */

@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runFolderAt } from "../../src/store/run-folder.ts";
-import { trainedWeights } from "../../src/train/finished-run.ts";
+import { trainedWeights } from "../../src/train/saved-run.ts";
 import { type Flags, makeFolder, makeParityTask, makeTinyModel, run, tiny } from "./tiny.test.kit.ts";
 
 let folder: string;

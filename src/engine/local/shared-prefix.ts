@@ -15,7 +15,7 @@ export interface SharedPrefixes {
   lengths: number[];
   /** Longest of them. */
   width: number;
-  /** The inputs of sharedInputs (sampling-graph.ts). */
+  /** The inputs that sampling-graph.ts declares for groups. */
   feeds: Record<string, Feed>;
 }
 

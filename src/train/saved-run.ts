@@ -1,4 +1,4 @@
-/** What commands about a run that has ended begin with: is it one, and what were its settings? */
+/** A run as its folder tells of it: is it finished, what were its settings, where are its trained weights? */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
