@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type * as core from "../core/episode.ts";
+import { QUANTIZATIONS } from "../core/quantization.ts";
 import type { Verdict as CoreVerdict } from "../core/task.ts";
 
 const token = z.int().min(0);
@@ -86,6 +87,8 @@ export const FailuresHeader = z.strictObject({
     topP: z.number().min(0).max(1),
     topK: z.int().min(0),
     maxAttemptLength: z.int().min(1),
+    /** Left out where the weights were float32. */
+    quantization: z.enum(QUANTIZATIONS).exactOptional(),
   }),
   limits: z.strictObject({
     tries: z.int().min(1),

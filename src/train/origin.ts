@@ -23,6 +23,7 @@ export async function originOf({
 }: Setup): Promise<FailuresHeader> {
   const { temperature, topP, topK } = attemptDecoding(config);
   const { tries, maxFailuresPerProblem, maxFailures } = config.collect;
+  const { maxAttemptLength, quantization } = config;
   return {
     kind: "failures",
     version: 2,
@@ -36,7 +37,10 @@ export async function originOf({
     task: { name: task.name, options: config.taskOptions },
     problems: hashProblems(policy, task, problems),
     seed: config.seed,
-    decoding: { temperature, topP, topK, maxAttemptLength: config.maxAttemptLength },
+    decoding: {
+      ...{ temperature, topP, topK, maxAttemptLength },
+      ...(quantization !== "none" && { quantization }),
+    },
     limits: { tries, maxFailuresPerProblem, maxFailures },
   };
 }
@@ -69,6 +73,7 @@ const DECODING: readonly Aspect[] = [
   ["topP", ({ decoding }) => decoding.topP],
   ["topK", ({ decoding }) => decoding.topK],
   ["maxAttemptLength", ({ decoding }) => decoding.maxAttemptLength],
+  ["quantization", ({ decoding }) => decoding.quantization ?? "none"],
 ];
 /** What else decides which ones there are. */
 const EXTENT: readonly Aspect[] = [

@@ -201,6 +201,30 @@ describe("what is kept and refused", () => {
     },
   );
 
+  test("importance weights undo that a sampler is coarser than the trainer", async () => {
+    const trainer = adapted(whole);
+    const sampler = core(adapted(await loadWeights(source, { quantization: "int4" })));
+    const vocabulary = Array.from({ length: whole.config.vocabSize }, (_, id) => id);
+    const next = vocabulary.map((id) => ({
+      tokens: Int32Array.of(3, 1, 4),
+      targets: Int32Array.of(1, 4, id),
+    }));
+    const reward = (id: number) => (id % 3) - 1;
+    /** Every answer as often as its sampler draws it: the expectation of the gradient. */
+    const expectation = async (logprobs: readonly Float32Array[]) => {
+      const last = (number: number) => Float32Array.of(0, 0, number);
+      const datums = next.map((datum, id) => {
+        const logprob = logprobs[id]![2]!;
+        return { ...datum, logprobs: last(logprob), advantages: last(Math.exp(logprob) * reward(id)) };
+      });
+      return (await passOf(trainer, datums, { name: "importance_sampling" })).gradient;
+    };
+    const [coarse, exact] = [await sampler.forward(next), await core(trainer).forward(next)];
+    expect(distance(coarse, exact)).toBeGreaterThan(0.02);
+    const [got, expected] = [await expectation(coarse), await expectation(exact)];
+    expect(Math.hypot(...got.map((x, i) => x - expected[i]!)) / Math.hypot(...expected)).toBeLessThan(1e-4);
+  });
+
   test("several replicas train and sample like one", async () => {
     const adapter = { ...lora, seed: 3 };
     const engines = await Promise.all(
