@@ -74,8 +74,6 @@ export const FailuresHeader = z.strictObject({
     ...{ weights: sha256, config: sha256, tokenizer: sha256 },
     /** Only where an adapter spoke with it. */
     adapter: sha256.exactOptional(),
-    /** Only where the weights were quantised. */
-    quantization: z.string().exactOptional(),
     chatTemplateKwargs: z.record(z.string(), z.unknown()),
   }),
   task: z.strictObject({ name: z.string(), options: z.record(z.string(), z.unknown()) }),
