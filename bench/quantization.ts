@@ -1,8 +1,9 @@
 /**
  * What do integers for the base's matrices cost and gain? Decodes rows of random prompts, then takes a training step with an
- * adapter on what was sampled, whose log-probabilities say how far sampler and trainer are apart. One JSON line.
+ * adapter on what was sampled, whose log-probabilities say how far sampler and trainer are apart. One JSON line; seconds are
+ * those of the process's computing.
  *
- * npx tsx bench/quantization.ts --model /tmp/smollm2-135m --quantization int8 [--rows 1,8,64] [--prefix 128] [--rounds 3]
+ * npx tsx bench/quantization.ts --model /tmp/smollm2-135m --quantization int8 [--rows 1,8,64] [--new 16] [--prefix 128] [--rounds 3]
  */
 import { setTimeout } from "node:timers/promises";
 import type { Datum } from "../src/core/datum.ts";
@@ -16,13 +17,14 @@ const model = argument("model", "");
 const quantization = QUANTIZATIONS.find((kind) => kind === argument("quantization", "none"));
 const rounds = Number(argument("rounds", "3"));
 const prefix = Number(argument("prefix", "128"));
-const started = performance.now();
+const learntTokens = Number(argument("learnt", "32"));
+const started = process.cpuUsage();
 const engine = await createLocalEngine(model, {
-  threads: Number(argument("threads", "2")),
+  threads: Number(argument("threads", "1")),
   adapter: { r: 16, alpha: 32, useRslora: false, targetModules: "all-linear", seed: 1 },
   ...(quantization && { quantization }),
 });
-const loadSeconds = (performance.now() - started) / 1000;
+const loadSeconds = process.cpuUsage(started).user / 1e6;
 await setTimeout(500);
 const mebibytes = () => Math.round(process.memoryUsage().rss / 2 ** 20);
 const memory = { loaded: mebibytes(), loading: peakMebibytes(), sampling: 0, training: 0 };
@@ -40,13 +42,15 @@ function requestsOf(rows: number) {
   }));
 }
 
+/** Seconds of computing, which other programs on the machine change less than the clock's. */
 async function secondsOf(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
+  const start = process.cpuUsage();
   await work();
-  return (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1e6;
 }
 
-/** By rows: tokens per second of decoding, prefill taken off. */
+/** By rows: tokens per second of computing, prefill taken off. */
 const decoded: Record<string, number> = {};
 for (const rows of argument("rows", "1,8,64").split(",").map(Number)) {
   const times: number[] = [];
@@ -63,7 +67,7 @@ memory.sampling = peakMebibytes();
 const prompt = Array.from({ length: prefix }, (_, t) => (t * 37 + 11) % engine.info.vocabSize);
 const samples = await engine.sample(
   Array.from({ length: 8 }, (_, seed) => ({ prompt, seed })),
-  { ...params, maxTokens: 64 },
+  { ...params, maxTokens: learntTokens },
 );
 const data: Datum[] = samples.map(({ tokens, logprobs }) => {
   const all = Int32Array.from([...prompt, ...tokens]);
@@ -74,7 +78,7 @@ const data: Datum[] = samples.map(({ tokens, logprobs }) => {
   };
   return {
     ...{ tokens: all.slice(0, -1), targets: all.slice(1) },
-    ...{ logprobs: learnt(logprobs), advantages: learnt(logprobs.map(() => 1 / 512)) },
+    ...{ logprobs: learnt(logprobs), advantages: learnt(logprobs.map(() => 1 / (8 * learntTokens))) },
   };
 });
 const passes: number[] = [];

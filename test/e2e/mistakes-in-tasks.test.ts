@@ -89,14 +89,25 @@ describe("data", () => {
     expect(await bench.refusal(given)).toMatch(
       /^error: failures: must be this model's own at this task, but the model's tokenizer: [0-9a-f]{12} then, [0-9a-f]{12} now\nhint: .*--allow-mismatch\n/,
     );
-    const mixed = { ...tiny, ...given, "--temperature": 0.9, "--max-steps": 0, "--eval.steps": 0 };
+    const quantised = { "--quantization": "int8", "--lora-r": 2 };
+    const mixed = {
+      ...tiny,
+      ...given,
+      ...quantised,
+      "--temperature": 0.9,
+      "--max-steps": 0,
+      "--eval.steps": 0,
+    };
     const { code, err } = await run("train", {
       ...mixed,
       ...{ "--output-dir": bench.output, "--allow-mismatch": true },
     });
     expect([code, err.match(/^warning: .*$/gm)]).toEqual([
       0,
-      ["warning: failures: temperature: 1 then, 0.9 now"],
+      [
+        "warning: failures: temperature: 1 then, 0.9 now",
+        'warning: failures: quantization: "none" then, "int8" now',
+      ],
     ]);
   });
 });

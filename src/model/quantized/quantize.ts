@@ -23,6 +23,9 @@ export interface QuantizedValues {
 }
 
 const LARGEST = { 8: 127, 4: 7 } as const;
+const LARGEST_NIBBLE = LARGEST[4];
+/** Smaller multipliers are not tried: they cut too much off. */
+const SMALLEST_SHARE = 0.75;
 /** The largest multiplier: 7 · 18 = 126 fits into 8 bits. */
 const LARGEST_MULTIPLIER = 18;
 
@@ -54,7 +57,10 @@ function emptyValues(bits: QuantizedBits, size: number): Partial<QuantizedValues
 
 function largestOf(values: Float32Array, start: number, end: number): number {
   let largest = 0;
-  for (let i = start; i < end; i++) largest = Math.max(largest, Math.abs(values[i]!));
+  for (let i = start; i < end; i++) {
+    const size = Math.abs(values[i]!);
+    if (size > largest) largest = size;
+  }
   return largest;
 }
 
@@ -91,17 +97,24 @@ function fillNibbles(
       const first = row + block * NIBBLE_BLOCK;
       const multiplier = bestMultiplier(weights, first, unit);
       multipliers![block * outputs + o] = multiplier;
-      const nibble = (i: number) => nearest(weights[first + i]!, unit * multiplier) + NIBBLE_ZERO;
+      const inverse = 1 / (unit * multiplier);
       for (let i = 0; i < NIBBLE_BLOCK / 2; i++) {
-        const at = (block * (NIBBLE_BLOCK / 2) + i) * outputs + o;
-        nibbles![at] = nibble(i) | (nibble(i + NIBBLE_BLOCK / 2) << 4);
+        const low = NIBBLE_ZERO + nearest(weights[first + i]! * inverse);
+        const high = NIBBLE_ZERO + nearest(weights[first + NIBBLE_BLOCK / 2 + i]! * inverse);
+        nibbles![(block * (NIBBLE_BLOCK / 2) + i) * outputs + o] = low | (high << 4);
       }
     }
   }
 }
 
-const nearest = (weight: number, unit: number) =>
-  Math.max(-LARGEST[4], Math.min(LARGEST[4], Math.round(weight / unit)));
+/** The whole number in −7…7 that is nearest to a count of steps. */
+function nearest(count: number): number {
+  if (count > LARGEST_NIBBLE) return LARGEST_NIBBLE;
+  if (count < -LARGEST_NIBBLE) return -LARGEST_NIBBLE;
+  // several times as fast as Math.round: a double this large has no fraction
+  return count + NO_FRACTION - NO_FRACTION;
+}
+const NO_FRACTION = 1.5 * 2 ** 52;
 
 /** The multiplier that cuts nothing off, or one of the next smaller ones where the sum of squared errors is less. */
 function bestMultiplier(weights: Float32Array, first: number, unit: number): number {
@@ -109,15 +122,22 @@ function bestMultiplier(weights: Float32Array, first: number, unit: number): num
   // the row's unit is rounded: the block with the row's largest could need a little more than 18
   const whole = Math.min(LARGEST_MULTIPLIER, Math.max(1, Math.ceil(largest / (LARGEST[4] * unit))));
   let [best, least] = [whole, Infinity];
-  for (let multiplier = whole; multiplier >= Math.max(1, Math.floor(0.7 * whole)); multiplier--) {
-    let error = 0;
-    for (let i = first; i < first + NIBBLE_BLOCK && error < least; i++) {
-      const weight = weights[i]!;
-      error += (weight - unit * multiplier * nearest(weight, unit * multiplier)) ** 2;
-    }
+  for (let multiplier = whole; multiplier >= Math.max(1, SMALLEST_SHARE * whole); multiplier--) {
+    const error = squaredError(weights, first, unit * multiplier);
     if (error < least) [best, least] = [multiplier, error];
   }
   return best;
+}
+
+function squaredError(weights: Float32Array, first: number, step: number): number {
+  const inverse = 1 / step;
+  let error = 0;
+  for (let i = first; i < first + NIBBLE_BLOCK; i++) {
+    const weight = weights[i]! * inverse;
+    const rest = weight - nearest(weight);
+    error += rest * rest;
+  }
+  return error * step * step;
 }
 
 /** The matrix that a graph computes with. // [outputs, inputs] */
