@@ -18,7 +18,10 @@ export default defineTask<Row>({
   reflectionPrompt: "wrong. reflect",
 
   // true or false for any text that a model may write. It runs in a process of its own, with time and memory limits.
-  verify: (text, { answer }) => /<answer>(.*?)<\/answer>/.exec(text)?.[1]?.trim() === answer,
+  verify(text, { answer }) {
+    const found = /<answer>(.*?)<\/answer>/.exec(text)?.[1]?.trim();
+    return found !== undefined && found === answer;
+  },
 
   // A right answer as the model should write it: check-task sees to it that verify passes it.
   answer: ({ answer }) => `<answer>${answer}</answer>`,

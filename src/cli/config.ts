@@ -140,7 +140,11 @@ function configError(
     const got = issue.path.reduce<unknown>((value, key) => (value as never)?.[key], values);
     return `${issue.path.join(".")}: ${ruleOf(issue)}, got ${show(got)}`;
   });
-  const reason = issues.map((issue) => REASONS[issue.path.join(".")]).find(Boolean);
+  const isLimit = ({ code }: z.core.$ZodIssue) => code === "too_small" || code === "too_big";
+  const reason = issues
+    .filter(isLimit)
+    .map((issue) => REASONS[issue.path.join(".")])
+    .find(Boolean);
   return new MulliganError("config", lines.join("\n"), {
     hint: reason ?? "`mulligan train --help` lists every setting with its default",
   });

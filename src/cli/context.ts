@@ -3,9 +3,10 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { MulliganError } from "../core/errors.ts";
 import { latestCheckpoint, type RunFolder, runFolderAt } from "../store/run-folder.ts";
+import { isTaskFile } from "../tasks/load-task.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { holdsWeights } from "../train/setup.ts";
-import { loadConfigFile, type PartialConfig, resolveConfig } from "./config.ts";
+import { type ConfigFile, loadConfigFile, type PartialConfig, resolveConfig } from "./config.ts";
 import { flagsFromOptions } from "./flags.ts";
 import type { ProgressStream } from "./progress.ts";
 
@@ -31,24 +32,56 @@ export type Options = Readonly<Record<string, unknown>> & {
 
 /**
  * defaults < preset < file < flags. A run that is resumed keeps its own settings, and so does a model that is taken
- * from one: the file is then the run's config.json. Throws `MulliganError("config")`.
+ * from one: the file is then the run's config.json. Paths of a file start from its folder, and leave here absolute: what
+ * a run writes down holds wherever it is read. `discover`: take the folder's configuration file when none is named.
+ * Throws `MulliganError("config")`.
  */
-export async function configFromOptions(options: Options, context: CliContext): Promise<MulliganConfig> {
+export async function configFromOptions(
+  options: Options,
+  context: CliContext,
+  { discover = true } = {},
+): Promise<MulliganConfig> {
   const { preset, config, resume, checkpoint } = options;
   const flags = flagsFromOptions(options);
   const sources = { presets: context.presets, flags, ...(preset !== undefined && { preset }) };
   const at = (dir: string) => runFolderAt(resolve(context.folder, dir));
-  const runs = [
-    ...(resume ? [at(resolveConfig(sources).outputDir)] : []),
-    // a checkpoint has a config.json too, the model's
-    ...(checkpoint !== undefined ? [at(checkpoint), at(dirname(checkpoint))].filter(hasFailures) : []),
-  ];
-  const saved = runs.find((run) => existsSync(run.config));
-  const file = await loadConfigFile(config ?? saved?.config, context.folder);
-  // The shipped model was made with its own wording: who names neither model nor task gets its preset.
-  const isNamed = ["model", "task"].some((key) => key in flags || key in Object(file?.values));
+  // a checkpoint has a config.json too, the model's
+  const owners =
+    checkpoint === undefined ? [] : [at(checkpoint), at(dirname(checkpoint))].filter(hasFailures);
+  const owner = owners.find((run) => existsSync(run.config));
+  const loaded =
+    discover || config !== undefined
+      ? await loadConfigFile(config ?? owner?.config, context.folder)
+      : undefined;
+  let file = owner && config === undefined ? loaded : loaded && withAbsolutePaths(loaded, context.folder);
+  if (resume && config === undefined) {
+    const run = at(resolveConfig({ ...sources, ...(file && { file }) }).outputDir);
+    if (existsSync(run.config)) file = await loadConfigFile(run.config, context.folder);
+  }
+  // The shipped model was made with its own wording: who names no other model and no task gets its preset.
+  const named = { ...Object(file?.values), ...flags };
+  const isNamed = "task" in named || (named.model ?? SHIPPED_PRESET) !== SHIPPED_PRESET;
   const fallback = !isNamed && SHIPPED_PRESET in context.presets ? { preset: SHIPPED_PRESET } : {};
-  return resolveConfig({ ...fallback, ...sources, ...(file && { file }) });
+  const settings = resolveConfig({ ...fallback, ...sources, ...(file && { file }) });
+  return { ...settings, ...absolutePaths(settings, context.folder) };
+}
+
+function withAbsolutePaths(file: ConfigFile, folder: string): ConfigFile {
+  if (typeof file.values !== "object" || file.values === null) return file;
+  const from = dirname(resolve(folder, file.path));
+  return { ...file, values: { ...file.values, ...absolutePaths(file.values, from) } };
+}
+
+/** Of the settings that may be paths those that are. */
+function absolutePaths(
+  { task, adapter, model }: { task?: unknown; adapter?: unknown; model?: unknown },
+  folder: string,
+): Partial<Pick<MulliganConfig, "task" | "adapter" | "model">> {
+  return {
+    ...(typeof task === "string" && isTaskFile(task) && { task: resolve(folder, task) }),
+    ...(typeof adapter === "string" && adapter !== "" && { adapter: resolve(folder, adapter) }),
+    ...(typeof model === "string" && /^\.{1,2}[/\\]/.test(model) && { model: resolve(folder, model) }),
+  };
 }
 
 const SHIPPED_PRESET = "mini";

@@ -25,12 +25,12 @@ export function registerDemo(program: Command, context: CliContext): void {
     .description(
       "Collect failures, train on reflections, evaluate, and print the table: the whole method in minutes.",
     );
-  addConfigFlags(command, ["run", "collect", "method", "eval"], Object.keys(context.presets))
+  addConfigFlags(command, ["run", "collect", "method", "evalDraws", "eval"], Object.keys(context.presets))
     .optionsGroup("Run folder:")
     .option("--clean", "remove the run that is in --output-dir first")
     .addHelpText("after", HELP)
     .action(async (options: Options & { clean?: boolean }) => {
-      const config = await configFromOptions({ preset: "mini", ...options }, context);
+      const config = await configFromOptions({ preset: "mini", ...options }, context, { discover: false });
       const outputDir = options.outputDir === undefined ? freshFolder() : config.outputDir;
       await experiment({ ...config, outputDir }, { clean: options.clean ?? false, examples: true }, context);
     });

@@ -23,7 +23,7 @@ export function registerEval(program: Command, context: CliContext): void {
     .description(
       "Measure how often the first try is right, how often the second one rescues it, and the controls.",
     );
-  addConfigFlags(command, ["run", "sampling", "eval", "verifier"], Object.keys(context.presets))
+  addConfigFlags(command, ["run", "lengths", "evalDraws", "eval", "verifier"], Object.keys(context.presets))
     .optionsGroup("What to evaluate:")
     .option(
       "--checkpoint <folder>",

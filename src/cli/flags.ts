@@ -23,10 +23,9 @@ export const GROUPS = {
     ],
   },
   collect: { heading: "Collecting failures:", paths: ["collect."] },
-  sampling: {
-    heading: "Sampling:",
-    paths: ["maxAttemptLength", "maxCompletionLength", "temperature", "topP", "topK"],
-  },
+  lengths: { heading: "Sampling:", paths: ["maxAttemptLength", "maxCompletionLength"] },
+  /** Of training and collecting; evaluations have settings of their own. */
+  sampling: { heading: "Sampling:", paths: ["temperature", "topP", "topK"] },
   method: {
     heading: "Reflect, retry, reward:",
     paths: [
@@ -52,7 +51,11 @@ export const GROUPS = {
       ...["weightDecay", "maxGradNorm"],
     ],
   },
-  eval: { heading: "Evaluation:", paths: ["eval."] },
+  evalDraws: { heading: "Evaluation:", paths: ["eval.temperature", "eval.seed"] },
+  eval: {
+    heading: "Evaluation:",
+    paths: ["eval.steps", "eval.validationProblems", "eval.testProblems", "eval.bootstrap"],
+  },
   verifier: { heading: "Verifier of a task of one's own:", paths: ["verifier."] },
 } as const satisfies Record<string, { heading: string; paths: readonly string[] }>;
 

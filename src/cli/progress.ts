@@ -61,7 +61,7 @@ export function createProgress(options: ProgressOptions): Progress {
       return;
     }
     // one column stays free: a line that fills the last one wraps in some terminals
-    stream.write(CLEAR_LINE + line.slice(0, Math.max(1, (stream.columns ?? 80) - 1)));
+    stream.write(CLEAR_LINE + line.slice(0, Math.max(1, (stream.columns || 80) - 1)));
     isDrawn = true;
   };
 
@@ -84,7 +84,7 @@ export function createProgress(options: ProgressOptions): Progress {
     },
     print(text) {
       stream.write(
-        isDrawn ? `${CLEAR_LINE}${text}\n${line.slice(0, (stream.columns ?? 80) - 1)}` : `${text}\n`,
+        isDrawn ? `${CLEAR_LINE}${text}\n${line.slice(0, (stream.columns || 80) - 1)}` : `${text}\n`,
       );
     },
     end() {

@@ -56,6 +56,8 @@ export interface Task<Row = unknown> {
   name: string;
   /** The problems of a split; the same list every time. Throws `MulliganError("data")`. */
   problems(split: Split): Promise<readonly Problem<Row>[]>;
+  /** Those that have problems, where not all have. */
+  splits?: readonly Split[];
   /** The conversation that opens an attempt. */
   prompt(row: Row): readonly Message[];
   /** Functions that the chat template offers to the model; absent or none = no tools. */
@@ -86,6 +88,7 @@ export function withVerify<Row>(
     name: task.name,
     problems: (split) => task.problems(split),
     prompt: (row) => task.prompt(row),
+    splits: task.splits,
     tools: task.tools && ((row) => task.tools!(row)),
     reflectionPrompt: (row) => task.reflectionPrompt(row),
     retryPrompt: (row) => task.retryPrompt(row),

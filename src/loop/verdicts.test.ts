@@ -85,10 +85,20 @@ test("a run stops as soon as too many are unscored, without waiting for the rest
   });
 });
 
-test("of fewer than 20 answers any number may be unscored", async () => {
+test("of fewer than 20 answers any number may be unscored, but not all of four or more", async () => {
   const { turns, policy, rows } = setUp();
-  const task = { ...wordTask(300), verify: () => null };
-  const some = turns.slice(0, 19);
-  const { verdicts } = await speakAndVerify(policy, task, some, { rows, part: "attempt", decoding });
-  expect(new Set(verdicts.map(({ kind }) => kind))).toEqual(new Set(["unscored"]));
+  const verify = (count: number, unscored: number) => {
+    let verified = 0;
+    const task = { ...wordTask(300), verify: () => (verified++ < unscored ? null : true) };
+    const options = { rows, part: "attempt", decoding } as const;
+    return speakAndVerify(policy, task, turns.slice(0, count), options);
+  };
+  for (const [count, unscored] of [
+    [19, 18],
+    [3, 3],
+  ] as const) {
+    const { verdicts } = await verify(count, unscored);
+    expect(verdicts.filter(({ kind }) => kind === "unscored")).toHaveLength(unscored);
+  }
+  await expect(verify(4, 4)).rejects.toThrow("left 4 of the first 4");
 });

@@ -14,6 +14,8 @@ export type Rows = ReadonlyMap<string, unknown>;
 const defaultBounds: VerifyBounds = { timeoutMs: 10_000, maxUnscoredFraction: 0.2 };
 /** Of fewer answers a share says nothing. */
 const fewestVerdicts = 20;
+/** But that none of these could be scored is no chance. */
+const fewestOfAll = 4;
 const examplesShown = 3;
 
 export function rowsOf(problems: readonly Problem[]): Rows {
@@ -108,6 +110,9 @@ async function scoredOf(
     if (kind !== "unscored") continue;
     causes.push(`problem "${turns[index]!.problemId}", answer ${quoted(spoken[index]!)}: ${cause}`);
     if (causes.length > limit) throw tooManyUnscored(task, causes, verdicts.length);
+  }
+  if (verdicts.length >= fewestOfAll && causes.length === verdicts.length) {
+    throw tooManyUnscored(task, causes, verdicts.length);
   }
   return verdicts;
 }

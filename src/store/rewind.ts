@@ -3,7 +3,7 @@
  * else they would stand there twice. Relies on the writers: `step` is a line's first field, and steps only grow.
  */
 import { createReadStream, existsSync } from "node:fs";
-import { truncate } from "node:fs/promises";
+import { rm, truncate } from "node:fs/promises";
 import { latestCheckpoint, type RunFolder } from "./run-folder.ts";
 
 const HEAD = /^\{"step":(\d+)(?:,"split":"(\w+)")?/;
@@ -19,6 +19,14 @@ export async function rewindRun(folder: RunFolder): Promise<void> {
     return split === "test" ? step === "0" : !(Number(step) > newest);
   };
   for (const path of [folder.metrics, folder.episodes, folder.evaluations]) await cut(path, isKept);
+}
+
+/** What an earlier end of a run left: it would be taken for the end of the run that goes on. */
+export async function removeEnd(folder: RunFolder): Promise<void> {
+  const { testTrained, results, report, swap, transfer, model } = folder;
+  for (const path of [results, report, swap, transfer, testTrained, model]) {
+    await rm(path, { recursive: true, force: true });
+  }
 }
 
 /** Cuts a file before its first line that is not kept, or that is cut off. Streams: episodes may be many gigabytes. */

@@ -49,7 +49,10 @@ const othersTried = 8;
  */
 export async function checkTask(task: Task, options: CheckOptions): Promise<TaskCheck> {
   const { rows, signal, now = () => performance.now() } = options;
-  const splits = await Promise.all(SPLITS.map((split) => task.problems(split)));
+  const present = task.splits ?? SPLITS;
+  const splits = await Promise.all(
+    SPLITS.map((split) => (present.includes(split) ? task.problems(split) : [])),
+  );
   const problems = spaced(splits.flat(), rows);
   const example = problems[0]!;
   const times: number[] = [];

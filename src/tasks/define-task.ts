@@ -98,7 +98,7 @@ export function defineTask<Row>(definition: TaskDefinition<Row>): DefinedTask<Ro
       typeof verify === "function"
         ? (answer, row) => verify.call(definition, answer, row)
         : (answer, row) => verifyOnce(verify, answer, row, task.folder),
-    answer: (row) => answer.call(definition, row),
+    answer: (row) => answerFrom(name, answer.call(definition, row)),
   };
   if (tools) task.tools = (row) => toolsFrom(name, tools.call(definition, row));
   if (typeof verify !== "function") task.external = verify;
@@ -107,6 +107,14 @@ export function defineTask<Row>(definition: TaskDefinition<Row>): DefinedTask<Ro
 }
 
 /** The name that TRL's and other data sets give the column. */
+function answerFrom(name: string, answer: unknown): string | undefined {
+  if (answer === undefined || typeof answer === "string") return answer;
+  if (typeof answer === "number") return String(answer);
+  throw new MulliganError("task", `task ${name}: answer must return text, got ${shown(answer)}`, {
+    hint: "the right answer as the model should write it, or undefined where none is known",
+  });
+}
+
 function answerColumn(row: unknown): string | undefined {
   if (typeof row !== "object" || row === null || !("answer" in row)) return undefined;
   return typeof row.answer === "string" || typeof row.answer === "number" ? String(row.answer) : undefined;

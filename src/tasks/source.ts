@@ -15,6 +15,12 @@ export const Source = z
   .describe("a file, split 80/10/10, or { train, validation, test } with a file for each split that is used");
 export type Source = z.infer<typeof Source>;
 
+/** The splits that have a file of their own, for `Task.splits`; nothing for one file, which is split. */
+export function splitsOf(source: Source | undefined): { splits?: readonly Split[] } {
+  if (typeof source !== "object") return {};
+  return { splits: SPLITS.filter((split) => source[split] !== undefined) };
+}
+
 /** What `defineTask` takes. A split without a file throws `MulliganError("data")` once it is asked for. */
 export function rowsFromSource<Row extends { id: string }>(
   task: string,

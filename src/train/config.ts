@@ -39,9 +39,15 @@ export const EvalConfig = z.strictObject({
 const { timeoutMs, memoryMb, maxOutputBytes, workers } = DEFAULT_LIMITS;
 
 export const VerifierConfig = z.strictObject({
-  timeoutMs: z.int().min(1).default(timeoutMs).describe("longest time of a verdict in milliseconds"),
+  timeoutMs: z
+    .int()
+    .min(1)
+    .max(2_147_483_647)
+    .default(timeoutMs)
+    .describe("longest time of a verdict in milliseconds"),
   memoryMb: z
     .int()
+    .max(1_048_576)
     .min(256)
     .default(memoryMb)
     .describe("most memory of a verifier's process in MiB (kept by Linux only)"),
@@ -103,7 +109,7 @@ export const MulliganConfig = z
     maxAttemptLength: z.int().min(1).default(32).describe("most tokens of an attempt or retry"),
     maxCompletionLength: z.int().min(1).default(32).describe("most tokens of a reflection"),
     temperature: z.number().positive().default(1).describe("sampling temperature of training and collecting"),
-    topP: probability.default(1).describe("nucleus sampling; 1 = off"),
+    topP: z.number().gt(0).max(1).default(1).describe("nucleus sampling; 1 = off"),
     topK: z.int().min(0).default(0).describe("top-k sampling; 0 = off"),
 
     learnFrom: z
@@ -154,8 +160,8 @@ export const MulliganConfig = z
     learningRate: z.number().positive().default(1e-4).describe("peak rate, reached after warm-up"),
     lrSchedulerType: z.enum(["constant", "linear", "cosine"]).default("constant").describe("after warm-up"),
     warmupSteps: z.int().min(0).default(0).describe("steps of linear warm-up"),
-    adamBeta1: probability.default(0.9),
-    adamBeta2: probability.default(0.999),
+    adamBeta1: z.number().min(0).lt(1).default(0.9),
+    adamBeta2: z.number().min(0).lt(1).default(0.999),
     adamEpsilon: z.number().positive().default(1e-8),
     weightDecay: z.number().min(0).default(0).describe("decoupled (AdamW), on matrices only"),
     maxGradNorm: z.number().min(0).default(1).describe("clip the gradient's norm; 0 = off"),

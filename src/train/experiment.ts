@@ -22,8 +22,8 @@ import {
 } from "../evaluate/index.ts";
 import { rowsOf } from "../loop/verdicts.ts";
 import { type FailureSet, loadFailures, saveFailures } from "../store/failures.ts";
-import { rewindRun } from "../store/rewind.ts";
-import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
+import { removeEnd, rewindRun } from "../store/rewind.ts";
+import { latestCheckpoint, type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
 import { requireSameRun } from "./checkpoint.ts";
 import { type CollectEvent, collectRun } from "./collect-run.ts";
 import type { MulliganConfig } from "./config.ts";
@@ -60,6 +60,8 @@ export async function runExperiment(setup: Setup, options: ExperimentOptions): P
     await requireOwnSettings(folder, config);
     await writeJsonAtomic(folder.config, config); // what may change has changed
     await rewindRun(folder);
+    const { step = 0 } = (await latestCheckpoint(folder)) ?? {};
+    if (step < config.maxSteps) await removeEnd(folder);
   }
   const failures = await failuresFor(setup, options);
   const start = await startEvaluation(setup, options);

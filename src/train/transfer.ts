@@ -8,6 +8,7 @@ import type { Verdict } from "../core/task.ts";
 import { drawSeed, inBatches, type Progress, type TransferRow, transferRow } from "../evaluate/index.ts";
 import { attemptProblems } from "../loop/attempt.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
+import { openTask } from "../tasks/open-task.ts";
 import type { MulliganConfig } from "./config.ts";
 import { readRunConfig, requireFinished, trainedWeights } from "./saved-run.ts";
 import { openSetup } from "./setup.ts";
@@ -52,11 +53,16 @@ export async function transferRun(
 ): Promise<TransferRow[]> {
   requireFinished(folder);
   const config = await readRunConfig(folder);
+  // a mistake in the last of them would cost what was measured before it
+  for (const other of tasks) {
+    const { task, close } = await openTask(other.task, { ...config, taskOptions: other.taskOptions });
+    await task.problems("test").finally(close);
+  }
   const rows: TransferRow[] = [];
   for (const other of tasks) {
     const settings = { ...config, task: other.task, taskOptions: other.taskOptions };
-    const start = await firstTries(settings, options);
-    const trained = await firstTries(settings, options, await trainedWeights(folder));
+    const start = await firstTries(settings, other, options);
+    const trained = await firstTries(settings, other, options, await trainedWeights(folder));
     const { seed, bootstrap: resamples } = config.eval;
     rows.push(
       transferRow(
@@ -72,6 +78,7 @@ export async function transferRun(
 
 async function firstTries(
   config: MulliganConfig,
+  { name }: OtherTask,
   { problems: count, signal, onProgress }: TransferOptions,
   checkpoint?: string,
 ): Promise<{ task: string; verdicts: Verdict[] }> {
@@ -89,7 +96,7 @@ async function firstTries(
       maxTokens: config.maxAttemptLength,
     };
     const verdicts = await inBatches(
-      `${task.name}, ${checkpoint === undefined ? "starting" : "trained"} model`,
+      `${name ?? task.name}, ${checkpoint === undefined ? "starting" : "trained"} model`,
       problems.test,
       async (batch) => {
         signal?.throwIfAborted();
@@ -106,11 +113,9 @@ async function firstTries(
 
 /** "countdown,./task.ts", or a JSON list of OtherTask. Throws `MulliganError("config")`. */
 export function otherTasksFrom(text: string): OtherTask[] {
-  if (!text.trim().startsWith("[")) {
-    return text.split(",").map((task) => ({ task: task.trim(), taskOptions: {} }));
-  }
   try {
-    return z.array(OtherTask).min(1).parse(JSON.parse(text));
+    if (text.trim().startsWith("[")) return z.array(OtherTask).min(1).parse(JSON.parse(text));
+    return text.split(",").map((task) => OtherTask.parse({ task: task.trim() }));
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
     throw new MulliganError("config", `tasks: must be names or a JSON list, got ${text}: ${reason}`, {

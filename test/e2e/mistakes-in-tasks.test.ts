@@ -132,7 +132,7 @@ describe("a task", () => {
 
   test("whose file is not there", async () => {
     expect(await bench.refusal({ "--task": "./nowhere.ts", "--task-options": "{}" })).toMatch(
-      /^error: task file \.\/nowhere\.ts: not found\nhint: looked for/,
+      /^error: task file .*nowhere\.ts: not found\nhint: looked for/,
     );
   });
 

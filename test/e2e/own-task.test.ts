@@ -34,7 +34,8 @@ describe("init", () => {
     expect(checked.out).toMatch(/^gold answer +pass +32 +0 +0$/m);
     expect(checked.out).toMatch(/^empty +fail +0 +32 +0$/m);
     const dry = await runArgv(["train", "--config", join(target, "mulligan.config.ts"), "--dry-run"]);
-    expect(JSON.parse(dry.out)).toMatchObject({ task: "task.ts", model: "mini", maxSteps: 10 });
+    const settings = { task: join(target, "task.ts"), model: "mini", maxSteps: 10 };
+    expect(JSON.parse(dry.out)).toMatchObject(settings);
   });
 
   test("is under 30 lines of code", async () => {

@@ -9,7 +9,7 @@ import { lastBoxed } from "../../verify/answer.ts";
 import { defineTask } from "../define-task.ts";
 import { parseOptions } from "../options.ts";
 import { type FileRow, readRows } from "../rows.ts";
-import { rowsFromSource, Source } from "../source.ts";
+import { rowsFromSource, Source, splitsOf } from "../source.ts";
 
 export const QuestionOptions = z.strictObject({ source: Source });
 export type QuestionOptions = z.input<typeof QuestionOptions>;
@@ -49,13 +49,14 @@ export function questionTask<Row extends { id: string }>(
       }
     });
   };
-  return defineTask<Row>({
+  const task = defineTask<Row>({
     name,
     rows: rowsFromSource(name, source, load),
     prompt,
     verify,
     answer: (row) => `\\boxed{${gold(row)}}`,
   });
+  return Object.assign(task, splitsOf(source));
 }
 
 /** A row that lacks what its task needs; the file and the place are added where they are known. */

@@ -16,7 +16,7 @@ import {
 import { type ParsedCalls, parseCalls } from "../../verify/calls/calls.ts";
 import { defineTask } from "../define-task.ts";
 import { parseOptions } from "../options.ts";
-import { rowsFromSource, Source } from "../source.ts";
+import { rowsFromSource, Source, splitsOf } from "../source.ts";
 import { splitByHash } from "../split.ts";
 import { rowFromXlam } from "./formats.ts";
 import { generateToolCalls, type XlamRow } from "./generate.ts";
@@ -72,7 +72,7 @@ export function toolCalling(options: ToolCallingOptions = {}): Task<ToolCallingR
       exclude: (row) => toolCallingSplit(row) !== split,
     }).map((row, index) => rowFromXlam(new Map(Object.entries(row)), index));
   const question = ({ messages }: ToolCallingRow) => messages.at(-1)!.content;
-  return defineTask<ToolCallingRow>({
+  const task = defineTask<ToolCallingRow>({
     name: "tool-calling",
     rows: source
       ? rowsFromSource("tool-calling", source, (path) => loadToolCallingRows(path, { format }))
@@ -86,6 +86,7 @@ export function toolCalling(options: ToolCallingOptions = {}): Task<ToolCallingR
     verify: (answer, row) => verifyToolCalls(answer, row, matching),
     leaks: (reflection, row) => fault(parseCalls(reflection), row, lenientOf(row)) === undefined,
   });
+  return Object.assign(task, splitsOf(source));
 }
 
 /** Generated rows fall to the splits by their query. */
