@@ -11,7 +11,7 @@ TRL's spelling works too: --num_generations is --num-generations.
 
 Examples:
   $ mulligan train --preset mini --output-dir runs/first
-  $ mulligan train --config mulligan.config.ts --num-generations 12 --eval.test-problems 2000
+  $ mulligan train --config mulligan.config.ts --num-generations 12 --eval.test-problems 500
   $ mulligan train --preset mini --dry-run                print the settings a run would have
   $ mulligan train --output-dir runs/first --resume       continue after Ctrl-C
 `;

@@ -29,7 +29,7 @@ const READERS: Readonly<Record<string, (path: string) => Promise<FileRow[]>>> = 
 export async function readRows(path: string): Promise<FileRow[]> {
   if (/^hf:/.test(path)) {
     throw new MulliganError("data", `rows: must be a file on this machine, got "${path}"`, {
-      hint: "download it first: huggingface-cli download <name> --repo-type dataset, then name its .parquet or .jsonl",
+      hint: "download it first: hf download <name> --repo-type dataset, then name its .parquet or .jsonl",
     });
   }
   const read = READERS[extname(path).toLowerCase()];
