@@ -1,6 +1,8 @@
 /** `mulligan check-task`: tries a task's verifier on right answers and on junk. Parses, calls, prints. */
+
 import { type Command, Option } from "commander";
 import { MulliganError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import { checkTask, isSound, type Probe, type TaskCheck } from "../tasks/check-task.ts";
 import { openTask } from "../tasks/open-task.ts";
 import { type CliContext, configFromOptions, type Options, positiveInteger } from "./context.ts";
@@ -37,7 +39,7 @@ export function registerCheckTask(program: Command, context: CliContext): void {
       const { task, close } = await openTask(name, { taskOptions, verifier: config.verifier });
       try {
         const check = await checkTask(task, { rows: options.rows, signal: context.signal });
-        context.stdout.write(`${renderCheck(check)}\n`);
+        context.stdout.write(printable(`${renderCheck(check)}\n`));
         if (!isSound(check)) throw unsound(check);
       } finally {
         await close();

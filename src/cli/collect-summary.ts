@@ -1,6 +1,7 @@
 /** What was collected, for people: problems by difficulty, attempts by outcome and mistake, lengths. */
 import { readFile } from "node:fs/promises";
 import { MulliganError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import type { CollectSummary, LengthSummary } from "../evaluate/collect-summary.ts";
 
 /** Throws `MulliganError("data")`. */
@@ -28,7 +29,7 @@ export function renderCollectSummary(summary: CollectSummary): string {
     ...Object.entries(lengths).flatMap(([name, length]) => (length ? [lengthLine(name, length)] : [])),
     ...unscored.map(({ cause, attempts: count }) => `unscored   ${count}: ${cause}`),
   ];
-  return `${lines.join("\n")}\n`;
+  return printable(`${lines.join("\n")}\n`);
 }
 
 function lengthLine(name: string, { mean, median, max, truncated }: LengthSummary): string {

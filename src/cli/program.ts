@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { styleText } from "node:util";
 import { Command, CommanderError } from "commander";
 import { MulliganError, nearestName } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import { registerBench } from "./bench.ts";
 import { registerCheckTask } from "./check-task.ts";
 import { registerCollect } from "./collect.ts";
@@ -86,8 +87,8 @@ export async function runCli(
 
 function printError(error: unknown, { stderr }: CliContext): number {
   if (error instanceof MulliganError) {
-    stderr.write(`error: ${error.message}\n`);
-    if (error.hint !== undefined) stderr.write(`hint: ${error.hint}\n`);
+    stderr.write(printable(`error: ${error.message}\n`));
+    if (error.hint !== undefined) stderr.write(printable(`hint: ${error.hint}\n`));
     return 1;
   }
   stderr.write(

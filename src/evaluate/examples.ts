@@ -1,5 +1,7 @@
 /** Three episodes that a person can read, picked by rule and not by taste. */
+
 import { MulliganError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import type { Problem, Task, Verdict } from "../core/task.ts";
 import { type Rows, rowOf, rowsOf } from "../loop/verdicts.ts";
 import { requireSameItems } from "./comparison.ts";
@@ -101,10 +103,7 @@ function describeVerdict(verdict: Verdict): string {
 /** Further lines of a text stand below its first. What a model writes must not steer the terminal that shows it. */
 function line(label: string, text: string): string {
   const indent = " ".repeat(16);
-  const shown = text
-    .trim()
-    .replaceAll(/\r\n/g, "\n")
-    .replaceAll(/(?![\n\t])\p{Cc}/gu, "\uFFFD");
+  const shown = printable(text.trim().replaceAll(/\r\n/g, "\n"));
   const body = shown === "" ? "(nothing)" : shown.replaceAll("\n", `\n${indent}`);
   return `   ${label.padEnd(13)}${body}`;
 }

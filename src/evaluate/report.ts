@@ -1,4 +1,5 @@
 /** A comparison as two small tables with a line on how to read each, for terminals and for the README. */
+import { printable } from "../core/printable.ts";
 import type { Decoding } from "../loop/policy.ts";
 import type { Comparison } from "./comparison.ts";
 import type { Evaluation } from "./evaluation.ts";
@@ -88,9 +89,9 @@ function errorBlocks(
   return [title("First tries by what was wrong"), render(rows)];
 }
 
-/** "wrong value" for wrong_value, without what could steer a terminal. */
+/** "wrong value" for wrong_value, on one line. */
 function nameOf(errorClass: string): string {
-  return errorClass.replaceAll("_", " ").replaceAll(/\p{Cc}/gu, "\uFFFD");
+  return printable(errorClass.replaceAll(/[_\s]/g, " "));
 }
 
 function rowsFrom({ measures }: Comparison, rows: readonly (readonly [Measure, string])[]): TableRow[] {

@@ -1,0 +1,6 @@
+/** Text that a model, a data file or a user's code wrote, for a terminal: nothing in it steers the cursor or the colours. */
+
+/** Line breaks and tabs stay; any other control character becomes U+FFFD. */
+export function printable(text: string): string {
+  return text.replaceAll(/(?![\n\t])\p{Cc}/gu, "\uFFFD");
+}
