@@ -24,7 +24,7 @@ export const METRICS = {
     "Mean number of learnt tokens of the completions that ended by themselves.",
   entropy: "Monte-Carlo estimate in nats: mean of -ln q over the sampled learnt tokens of all completions.",
   "sampling/logprob_difference_max":
-    "Largest |trainer - sampler| log-probability over learnt tokens; far above 1e-4 on fresh data = a mismatch.",
+    "Largest |trainer - sampler| log-probability over learnt tokens; far above 1e-4 (quantised: 1e-2) on fresh data = a mismatch.",
   "sampling/logprob_difference_mean": "Mean |trainer - sampler| log-probability over learnt tokens.",
   loss: "The loss as normalised, KL included.",
   kl: "Mean estimate of the KL to the starting model over learnt tokens; measured when beta > 0.",
