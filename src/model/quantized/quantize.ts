@@ -5,6 +5,9 @@
  */
 import { NIBBLE_BLOCK, NIBBLE_ZERO } from "../../graph/index.ts";
 
+/** Names of their own for innermost loops: run from sources, an import is looked up at every use, which took most of the time. */
+const [BLOCK, ZERO] = [NIBBLE_BLOCK, NIBBLE_ZERO];
+
 export type QuantizedBits = 8 | 4;
 
 /** Laid out as graph/ops/quantized.ts takes it. */
@@ -52,7 +55,7 @@ export function quantize(weights: Float32Array, inputs: number, bits: QuantizedB
 
 function emptyValues(bits: QuantizedBits, size: number): Partial<QuantizedValues> {
   if (bits === 8) return { values: new Int8Array(size) };
-  return { nibbles: new Uint8Array(size / 2), multipliers: new Int8Array(size / NIBBLE_BLOCK) };
+  return { nibbles: new Uint8Array(size / 2), multipliers: new Int8Array(size / BLOCK) };
 }
 
 function largestOf(values: Float32Array, start: number, end: number): number {
@@ -93,15 +96,15 @@ function fillNibbles(
     const row = o * inputs;
     const unit = unitOf(largestOf(weights, row, row + inputs), LARGEST[4] * LARGEST_MULTIPLIER);
     scales[o] = unit;
-    for (let block = 0; block < inputs / NIBBLE_BLOCK; block++) {
-      const first = row + block * NIBBLE_BLOCK;
+    for (let block = 0; block < inputs / BLOCK; block++) {
+      const first = row + block * BLOCK;
       const multiplier = bestMultiplier(weights, first, unit);
       multipliers![block * outputs + o] = multiplier;
       const inverse = 1 / (unit * multiplier);
-      for (let i = 0; i < NIBBLE_BLOCK / 2; i++) {
-        const low = NIBBLE_ZERO + nearest(weights[first + i]! * inverse);
-        const high = NIBBLE_ZERO + nearest(weights[first + NIBBLE_BLOCK / 2 + i]! * inverse);
-        nibbles![(block * (NIBBLE_BLOCK / 2) + i) * outputs + o] = low | (high << 4);
+      for (let i = 0; i < BLOCK / 2; i++) {
+        const low = ZERO + nearest(weights[first + i]! * inverse);
+        const high = ZERO + nearest(weights[first + BLOCK / 2 + i]! * inverse);
+        nibbles![(block * (BLOCK / 2) + i) * outputs + o] = low | (high << 4);
       }
     }
   }
@@ -118,7 +121,7 @@ const NO_FRACTION = 1.5 * 2 ** 52;
 
 /** The multiplier that cuts nothing off, or one of the next smaller ones where the sum of squared errors is less. */
 function bestMultiplier(weights: Float32Array, first: number, unit: number): number {
-  const largest = largestOf(weights, first, first + NIBBLE_BLOCK);
+  const largest = largestOf(weights, first, first + BLOCK);
   // the row's unit is rounded: the block with the row's largest could need a little more than 18
   const whole = Math.min(LARGEST_MULTIPLIER, Math.max(1, Math.ceil(largest / (LARGEST[4] * unit))));
   let [best, least] = [whole, Infinity];
@@ -132,7 +135,7 @@ function bestMultiplier(weights: Float32Array, first: number, unit: number): num
 function squaredError(weights: Float32Array, first: number, step: number): number {
   const inverse = 1 / step;
   let error = 0;
-  for (let i = first; i < first + NIBBLE_BLOCK; i++) {
+  for (let i = first; i < first + BLOCK; i++) {
     const weight = weights[i]! * inverse;
     const rest = weight - nearest(weight);
     error += rest * rest;
@@ -152,9 +155,9 @@ export function dequantize(quantized: QuantizedValues): Float32Array {
 
 function integerAt({ outputs, values, nibbles, multipliers }: QuantizedValues, i: number, o: number): number {
   if (values) return values[i * outputs + o]!;
-  const half = NIBBLE_BLOCK / 2;
-  const [block, place] = [Math.floor(i / NIBBLE_BLOCK), i % NIBBLE_BLOCK];
+  const half = BLOCK / 2;
+  const [block, place] = [Math.floor(i / BLOCK), i % BLOCK];
   const pair = nibbles![(block * half + (place % half)) * outputs + o]!;
   const nibble = place < half ? pair & 15 : pair >> 4;
-  return multipliers![block * outputs + o]! * (nibble - NIBBLE_ZERO);
+  return multipliers![block * outputs + o]! * (nibble - ZERO);
 }
