@@ -24,7 +24,8 @@ export interface Node {
 export interface TapeEntry {
   inputs: readonly Value[];
   output: Value;
-  backward: (dOutput: Value) => readonly ((() => Value) | null)[];
+  /** `asked` names the values whose derivatives are wanted, on the way to others or for themselves. */
+  backward: (dOutput: Value, asked: ReadonlySet<string>) => readonly ((() => Value) | null)[];
 }
 
 export interface NodeOptions {
@@ -41,6 +42,8 @@ export interface Graph {
   readonly outputs: readonly Value[];
   readonly constants: readonly { value: Value; data: TensorData }[];
   readonly tape: TapeEntry[];
+  /** All by name: inputs, constants, and what nodes make. */
+  readonly values: ReadonlyMap<string, Value>;
   /** Values that go by their output's name: no copy is needed to give them one. */
   readonly outputNames: ReadonlyMap<string, string>;
   input(name: string, dtype: DType, shape: Shape): Value;
@@ -73,6 +76,7 @@ export function createGraph(float: FloatType = "float32"): Graph {
   const constantCache = new Map<string, Value>();
   const dimCache = new Map<string, Value>();
   const tape: TapeEntry[] = [];
+  const values = new Map<string, Value>();
   const outputNames = new Map<string, string>();
   let counter = 0;
 
@@ -83,6 +87,7 @@ export function createGraph(float: FloatType = "float32"): Graph {
     outputs,
     constants,
     tape,
+    values,
     outputNames,
     input(name, dtype, shape) {
       if (inputs.some((value) => value.name === name)) {
@@ -90,6 +95,7 @@ export function createGraph(float: FloatType = "float32"): Graph {
       }
       const value = { name, dtype, shape };
       inputs.push(value);
+      values.set(name, value);
       return value;
     },
     output(name, value) {
@@ -100,6 +106,7 @@ export function createGraph(float: FloatType = "float32"): Graph {
       }
       const output = { ...value, name };
       outputs.push(output);
+      values.set(name, output);
       return output;
     },
     constant(dtype, shape, numbers) {
@@ -116,6 +123,7 @@ export function createGraph(float: FloatType = "float32"): Graph {
         value = { name: `c${constants.length}`, dtype, shape };
         constants.push({ value, data: toTensorData(dtype, numbers) });
         constantCache.set(key, value);
+        values.set(value.name, value);
       }
       return value;
     },
@@ -123,15 +131,16 @@ export function createGraph(float: FloatType = "float32"): Graph {
     node: (op, nodeInputs, dtype, shape, options) =>
       graph.nodeWithOutputs(op, nodeInputs, [{ dtype, shape }], options)[0]!,
     nodeWithOutputs(op, nodeInputs, types, options = {}) {
-      const values = types.map((type) => ({ name: `v${counter++}`, ...type }));
+      const made = types.map((type) => ({ name: `v${counter++}`, ...type }));
+      for (const value of made) values.set(value.name, value);
       nodes.push({
         op,
         domain: options.domain ?? "",
         inputs: nodeInputs.map((value) => value.name),
-        outputs: values.map((value) => value.name),
+        outputs: made.map((value) => value.name),
         attributes: options.attributes ?? {},
       });
-      return values;
+      return made;
     },
     shapeTensor(shape, exact = false) {
       const symbolic = shape.filter((dim) => typeof dim === "string");
@@ -189,8 +198,12 @@ function toTensorData(dtype: DType, numbers: readonly number[]): TensorData {
 
 /** Builds nodes whose derivative the caller records as a whole. */
 export function withoutTape<T>(graph: Graph, build: () => T): T {
+  return recorded(graph, build).result;
+}
+
+/** Builds nodes, and takes what they recorded off the tape. */
+export function recorded<T>(graph: Graph, build: () => T): { result: T; tape: TapeEntry[] } {
   const length = graph.tape.length;
   const result = build();
-  graph.tape.length = length;
-  return result;
+  return { result, tape: graph.tape.splice(length) };
 }

@@ -4,6 +4,7 @@
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { Attribute, Graph, Node, TensorData } from "./graph.ts";
+import { fileOrder } from "./order.ts";
 import type { DType, Value } from "./value.ts";
 
 const IR_VERSION = 9;
@@ -69,7 +70,7 @@ function writeOpset(writer: BinaryWriter, domain: string, version: number): void
 }
 
 function writeGraph(writer: BinaryWriter, graph: Graph, external: ReadonlyMap<string, ExternalData>): void {
-  for (const node of graph.nodes) message(writer, 1, (w) => writeNode(w, node, graph.outputNames));
+  for (const node of fileOrder(graph)) message(writer, 1, (w) => writeNode(w, node, graph.outputNames));
   text(writer, 2, "mulligan");
   for (const { value, data } of graph.constants) {
     message(writer, 5, (w) => writeTensor(w, value, external.get(value.name) ?? data));

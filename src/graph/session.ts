@@ -9,6 +9,7 @@ import { MulliganError } from "../core/errors.ts";
 import type { Graph, TensorData } from "./graph.ts";
 import { encodeOnnx } from "./onnx.ts";
 import { createProfileFile, type GraphProfile } from "./profile.ts";
+import type { DType } from "./value.ts";
 
 // CommonJS on purpose: the runtime is loaded when the first session is made, not when the library is imported.
 const require = createRequire(import.meta.url);
@@ -19,9 +20,13 @@ export interface Feed {
 }
 
 export interface Session {
-  /** Feeds that the graph has no input for are left aside. */
+  /**
+   * Feeds that the graph has no input for are left aside. Results go `into` arrays of the caller's where there are any: the
+   * others lie in the session's own memory, and hold it, after release too, until they are collected.
+   */
   run(
     feeds: Readonly<Record<string, Feed>>,
+    into?: Readonly<Record<string, Feed>>,
   ): Promise<Record<string, { data: TensorData; dims: readonly number[] }>>;
   /** Ends the measuring that `profile` asked for: once, before release. Undefined when nothing was asked for. */
   profile(): Promise<GraphProfile | undefined>;
@@ -37,13 +42,18 @@ export interface SessionOptions {
   device?: Device;
   /** Measure each op: costs some time, and a temporary file of half a kilobyte per op and run. */
   profile?: boolean;
-  /** Give memory back after each run instead of keeping the most that a run has needed. Default false: new memory costs time. */
-  frugal?: boolean;
+  /**
+   * What becomes of a run's memory. "kept" (default) keeps the most that a run has needed, and a second time as one block
+   * for a run of the same sizes: fastest; "pooled" keeps it once; "returned" gives each tensor's back at once, of which
+   * the system may hold on to as much in pieces.
+   */
+  memory?: "kept" | "pooled" | "returned";
 }
 
 export async function createSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
   const ort = require("onnxruntime-node") as typeof import("onnxruntime-node");
   const optimization = options.optimization ?? (graph.float === "float64" ? "basic" : "all");
+  const { memory = "kept" } = options;
   const profileFile = options.profile ? await createProfileFile() : undefined;
   const session: InferenceSession = await ort.InferenceSession.create(encodeOnnx(graph), {
     intraOpNumThreads: options.threads ?? 0,
@@ -52,27 +62,32 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     executionProviders:
       options.device === undefined || options.device === "cpu" ? ["cpu"] : [options.device, "cpu"],
     logSeverityLevel: 3,
-    ...(options.frugal && { enableCpuMemArena: false, enableMemPattern: false }),
+    enableCpuMemArena: memory !== "returned",
+    enableMemPattern: memory === "kept",
     ...(profileFile && { enableProfiling: true, profileFilePrefix: profileFile.prefix }),
   });
   let [runs, seconds] = [0, 0];
   /** Feeds that come again as the same object (weights, a cache) are wrapped once. */
   const wrapped = new WeakMap<Feed, Tensor>();
+  const wrap = (dtype: DType, feed: Feed): Tensor => {
+    const tensor = wrapped.get(feed) ?? new ort.Tensor(dtype, feed.data as never, feed.dims);
+    wrapped.set(feed, tensor);
+    return tensor;
+  };
+  const fetchesOf = (into: Readonly<Record<string, Feed>> = {}) =>
+    Object.fromEntries(
+      graph.outputs.map(({ name, dtype }) => [name, into[name] ? wrap(dtype, into[name]) : null]),
+    );
   return {
-    async run(feeds) {
+    async run(feeds, into) {
       const tensors: Record<string, Tensor> = {};
       for (const { name, dtype } of graph.inputs) {
         const feed = feeds[name];
         if (!feed) throw new MulliganError("graph", `run: every input needs a feed, got none for "${name}"`);
-        let tensor = wrapped.get(feed);
-        if (!tensor) {
-          tensor = new ort.Tensor(dtype, feed.data as never, feed.dims);
-          wrapped.set(feed, tensor);
-        }
-        tensors[name] = tensor;
+        tensors[name] = wrap(dtype, feed);
       }
       const start = performance.now();
-      const results = await session.run(tensors);
+      const results = await session.run(tensors, fetchesOf(into));
       runs++;
       seconds += (performance.now() - start) / 1000;
       return Object.fromEntries(

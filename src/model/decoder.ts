@@ -4,6 +4,7 @@
  */
 import {
   add,
+  checkpoint,
   concat,
   type Graph,
   mul,
@@ -81,17 +82,23 @@ export function decoderInputs(graph: Graph, config: ModelConfig, { back = false 
   };
 }
 
+export interface HiddenOptions {
+  /** Picks the tokens whose state is wanted: after the last attention no other is computed. Default: all. */
+  needed?: (x: Value) => Value;
+  /** Keep each layer's input alone for the derivative, and compute the layer again then; the last is needed at once. */
+  gradientCheckpointing?: boolean | undefined;
+}
+
 /**
- * Hidden states after the final norm, or undefined when attention ended the pass. `needed` picks the tokens whose state is
- * wanted: after the last attention no other is computed. Source: Hugging Face modeling_*.py of the families.
- * // [N, C], or [needed, C]
+ * Hidden states after the final norm, or undefined when attention ended the pass. Source: Hugging Face modeling_*.py of
+ * the families. // [N, C], or [needed, C]
  */
 export function decoderHidden(
   graph: Graph,
   config: ModelConfig,
   inputs: DecoderInputs,
   attend: Attend,
-  needed: (x: Value) => Value = (x) => x,
+  { needed = (x) => x, gradientCheckpointing = false }: HiddenOptions = {},
 ): Value | undefined {
   const { tokens, tensors, rotation, unrotated = rotation } = inputs;
   const adapt = adaptersOf(graph, config, tensors);
@@ -100,8 +107,7 @@ export function decoderHidden(
   const norm = (name: string, x: Value) =>
     rmsNorm(graph, x, tensors.get(`${name}.weight`)!, config.rmsNormEps);
 
-  let x = rowsOf(graph, matrixOf(inputs, "model.embed_tokens.weight"), tokens);
-  for (let i = 0; i < config.layers; i++) {
+  const layerOf = (i: number, x: Value): Value | undefined => {
     const layer = `model.layers.${i}`;
     const qkv = project(`${layer}.self_attn.qkv_proj`, norm(`${layer}.input_layernorm`, x));
     const heads = config.qkNorm
@@ -110,13 +116,22 @@ export function decoderHidden(
     const turned = config.unrotatedLayers.includes(i) ? unrotated : rotation;
     let mixed = attend(i, rotateHeads(graph, config, heads, turned));
     if (!mixed) return undefined;
-    if (i === config.layers - 1) [mixed, x] = [needed(mixed), needed(x)];
-    x = add(graph, x, project(`${layer}.self_attn.o_proj`, mixed));
+    let kept = x;
+    if (i === config.layers - 1) [mixed, kept] = [needed(mixed), needed(x)];
+    const attended = add(graph, kept, project(`${layer}.self_attn.o_proj`, mixed));
 
-    const fed = norm(`${layer}.post_attention_layernorm`, x);
+    const fed = norm(`${layer}.post_attention_layernorm`, attended);
     const gate = silu(graph, project(`${layer}.mlp.gate_proj`, fed));
     const up = project(`${layer}.mlp.up_proj`, fed);
-    x = add(graph, x, project(`${layer}.mlp.down_proj`, mul(graph, gate, up)));
+    return add(graph, attended, project(`${layer}.mlp.down_proj`, mul(graph, gate, up)));
+  };
+
+  let x = rowsOf(graph, matrixOf(inputs, "model.embed_tokens.weight"), tokens);
+  for (let i = 0; i < config.layers; i++) {
+    const isKept = !gradientCheckpointing || i === config.layers - 1;
+    const next = isKept ? layerOf(i, x) : checkpoint(graph, x, (input) => layerOf(i, input)!);
+    if (!next) return undefined;
+    x = next;
   }
   return norm("model.norm", x);
 }

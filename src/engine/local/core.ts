@@ -30,6 +30,10 @@ export interface LocalEngineOptions {
   reference?: boolean;
   /** Compute common prefixes of datums once; off = each datum alone, as an oracle. Default true. */
   sharePrefixes?: boolean;
+  /** Distinct tokens of a graph run in training: fewer take less memory and more time. Default runs.ts. */
+  maxTokensPerRun?: number;
+  /** Compute activations again for the derivative instead of keeping them (decoder.ts). Default false. */
+  gradientCheckpointing?: boolean;
   /** Train an adapter, from a PEFT folder or a fresh one, and leave the weights as they are. Default: train them. */
   adapter?: AdapterSource;
   /** Keep the weights' matrices as integers, for sampling and beside an adapter. Default: float32. */
@@ -79,10 +83,11 @@ export interface Core extends Engine {
 const PACKED_MODEL = 2 ** 24;
 
 /**
- * A larger model's graphs give their memory back after each run: kept by every graph, it came to several times the
- * weights, and what new memory costs is small beside the products (docs/benchmarks.md, real shapes).
+ * Graphs of a larger model do not all keep the memory that a run has needed: kept by every graph, it came to several times
+ * the weights. Those of sampling give it back after each run; of those of training, which need most, one is there at a time:
+ * given back piece by piece their memory falls apart and is held all the same (docs/decisions/0015-memory-plan.md).
  */
-const FRUGAL_MODEL = 2 ** 24;
+export const LARGE_MODEL = 2 ** 24;
 
 export function createCore(
   weights: Weights,
@@ -113,13 +118,16 @@ export function createCore(
   let current = threads;
   /** Kept until close; and graphs with the weights in them, kept until these change. */
   const [sessions, packed]: [Sessions, Sessions] = [new Map(), new Map()];
+  /** A large model's graph of training, kept until another or the end of the call. */
+  const passing: Sessions = new Map();
+  const isLarge = parameters > LARGE_MODEL;
   /** Compiled on first use. */
   const session = (graph: string, build: () => Graph, workers = current, among = sessions) => {
     const key = `${graph}, ${workers} ${workers === 1 ? "thread" : "threads"}`;
     let compiled = among.get(key);
     if (!compiled) {
-      const frugal = parameters > FRUGAL_MODEL;
-      compiled = createSession(build(), { threads: workers, device, profile, frugal });
+      const memory = !isLarge ? "kept" : among === passing ? "pooled" : "returned";
+      compiled = createSession(build(), { threads: workers, device, profile, memory });
       among.set(key, compiled);
     }
     return compiled;
@@ -138,8 +146,16 @@ export function createCore(
   const passes = (kind: string, build: (shape: PassShape) => Graph, weightFeeds: Record<string, Feed>) => ({
     weights,
     feeds: weightFeeds,
-    session: (shape: PassShape) => session(`${kind} ${shapeKey(shape)}`, () => build(shape)),
+    session: async (shape: PassShape) => {
+      const key = `${kind} ${shapeKey(shape)}`;
+      // what is released can tell nothing any more
+      if (!isLarge || profile) return session(key, () => build(shape));
+      if ([...passing.keys()].some((other) => !other.startsWith(`${key},`))) await releaseAll(passing);
+      return session(key, () => build(shape), current, passing);
+    },
     sharePrefixes: options.sharePrefixes ?? true,
+    maxTokensPerRun: options.maxTokensPerRun,
+    gradientCheckpointing: options.gradientCheckpointing,
   });
   const memory = createMemoryPool();
   const sampler: Sampler = {
@@ -207,13 +223,14 @@ export function createCore(
         );
       }
       const engine = passes("forward", (shape) => forwardGraph(config, shape), chosen);
-      return (await runForward(engine, data, temperature)).logprobs;
+      return (await runForward(engine, data, temperature).finally(() => releaseAll(passing))).logprobs;
     },
     async forwardBackward(data, loss) {
       checkDatums(info, data, loss);
       if (size === 0) throw nothingLearns();
       const engine = passes(lossKey(loss), (shape) => trainingGraph(config, shape, loss), feeds);
-      const { logprobs, metrics } = await runForwardBackward(engine, tensors, data, loss, gradient);
+      const pass = runForwardBackward(engine, tensors, data, loss, gradient);
+      const { logprobs, metrics } = await pass.finally(() => releaseAll(passing));
       return { logprobs, metrics };
     },
     async optimStep(params) {

@@ -189,6 +189,23 @@ describe.each([
     expect(largestDistance(weights, packed.gradient, apart.gradient)).toBeLessThan(2e-5);
   });
 
+  test("activations computed again give the same gradient to the bit", async () => {
+    const data = await createTree(weights);
+    const kept = await passOf(weights, data, ppo);
+    const again = await passOf(weights, data, ppo, { gradientCheckpointing: true });
+    expect(again.gradient).toEqual(kept.gradient);
+    expect(again.logprobs).toEqual(kept.logprobs);
+  });
+
+  test("smaller runs give the same gradient", async () => {
+    const data = await createTree(weights);
+    const whole = await passOf(weights, data, ppo);
+    const parts = await passOf(weights, data, ppo, { maxTokensPerRun: 12 });
+    expect(whole.computedTokens).toBe(distinct);
+    expect(parts.computedTokens).toBeGreaterThan(distinct); // parts of a family compute what it shares anew
+    expect(largestDistance(weights, parts.gradient, whole.gradient)).toBeLessThan(2e-5);
+  });
+
   test("scores in several chunks give the same gradient", async () => {
     const data = await createTree(weights);
     const whole = await passOf(weights, data, ppo);

@@ -108,7 +108,7 @@ export async function passOf(
   weights: Weights,
   data: readonly Datum[],
   loss: Loss,
-  options: { into?: Float32Array; sharePrefixes?: boolean; scoreBytes?: number } = {},
+  options: { into?: Float32Array } & Partial<PassEngine> = {},
 ): Promise<Pass & { gradient: Float32Array; chunks: number }> {
   const { into, ...planning } = options;
   const gradient = into ?? new Float32Array(trainedOf(weights).flat.length);

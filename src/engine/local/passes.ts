@@ -24,6 +24,10 @@ export interface PassEngine {
   session(shape: PassShape): Promise<Session>;
   /** Share common prefixes; off = every datum alone. Default true. */
   sharePrefixes?: boolean;
+  /** Distinct tokens of a graph run; default runs.ts. */
+  maxTokensPerRun?: number | undefined;
+  /** Compute activations again for the derivative (training-graph.ts). Default false. */
+  gradientCheckpointing?: boolean | undefined;
   /** Bytes of scores that may exist at once; default entries.ts. */
   scoreBytes?: number;
 }
@@ -37,8 +41,9 @@ export async function runForward(
   const logprobs = unscored(data);
   let computedTokens = 0;
   for (const { shape, entries, tokens, feeds } of planPass(engine, data, { temperature, back: false })) {
-    const result = await (await engine.session(shape)).run({ ...engine.feeds, ...feeds });
-    entries.scatter(result.logprobs!.data as Float32Array, logprobs);
+    const scores = emptyScores(entries);
+    await (await engine.session(shape)).run({ ...engine.feeds, ...feeds }, { logprobs: scores });
+    entries.scatter(scores.data, logprobs);
     computedTokens += tokens;
   }
   return { logprobs, computedTokens };
@@ -55,18 +60,33 @@ export async function runForwardBackward(
   const logprobs = unscored(data);
   let [total, computedTokens] = [0, 0];
   const options = { temperature: loss.temperature, back: true };
+  const sum = { data: new Float32Array(1), dims: [] };
+  /** Of one run, used again by the next. */
+  const derivatives = Object.fromEntries(
+    tensors.map(({ name, shape, size }) => [`d:${name}`, { data: new Float32Array(size), dims: shape }]),
+  );
   for (const { shape, entries, tokens, feeds } of planPass(engine, data, options)) {
     const session = await engine.session(shape);
-    const result = await session.run({ ...engine.feeds, ...feeds, ...lossFeeds(data, entries, loss) });
-    total += Number(result.loss!.data[0]);
-    entries.scatter(result.logprobs!.data as Float32Array, logprobs);
+    const scores = emptyScores(entries);
+    await session.run(
+      { ...engine.feeds, ...feeds, ...lossFeeds(data, entries, loss) },
+      { ...derivatives, loss: sum, logprobs: scores },
+    );
+    total += sum.data[0]!;
+    entries.scatter(scores.data, logprobs);
     for (const { name, offset, size } of tensors) {
-      addTo(gradient.subarray(offset, offset + size), result[`d:${name}`]!.data as Float32Array);
+      addTo(gradient.subarray(offset, offset + size), derivatives[`d:${name}`]!.data);
     }
     computedTokens += tokens;
   }
   const metrics = { "loss:sum": total, ...lossMetrics(data, logprobs, loss) };
   return { logprobs, metrics, computedTokens };
+}
+
+/** Room for a run's log-probabilities. */
+function emptyScores(entries: Entries) {
+  const data = entries.gather(() => undefined);
+  return { data, dims: [data.length] };
 }
 
 /** sum += x. A function of its own: within the loop above, which sees every type of feed, it was ten times slower. */
@@ -90,14 +110,15 @@ export interface PlannedRun {
 
 /** The runs of a pass. Tokens after a datum's last scored one are left out, and datums without any. */
 export function* planPass(
-  { weights, sharePrefixes = true, scoreBytes }: Pick<PassEngine, "weights" | "sharePrefixes" | "scoreBytes">,
+  engine: Omit<PassEngine, "weights" | "feeds" | "session"> & { weights: Pick<Weights, "config"> },
   data: readonly Input[],
   { temperature = 1, back }: { temperature?: number | undefined; back: boolean },
 ): Generator<PlannedRun> {
-  const { config } = weights;
+  const { sharePrefixes = true, maxTokensPerRun, scoreBytes, gradientCheckpointing } = engine;
+  const { config } = engine.weights;
   const scored = data.map(scoredPositions);
   const needed = data.map(({ tokens }, i) => tokens.subarray(0, 1 + (scored[i]!.at(-1) ?? -1)));
-  for (const { indices, tree, slots } of treeRuns(needed, sharePrefixes)) {
+  for (const { indices, tree, slots } of treeRuns(needed, { sharePrefixes, maxTokensPerRun })) {
     const entries = placeEntries(data, indices, scored, tree, { vocabSize: config.vocabSize, scoreBytes });
     const tokens = new Int32Array(slots.tokens);
     tokens.set(tree.tokens);
@@ -110,7 +131,11 @@ export function* planPass(
       inverse_temperature: inverse,
       inverse_temperature_again: inverse,
     };
-    const shape = { levels: slots.levels.length, chunks: entries.chunks };
+    const shape = {
+      levels: slots.levels.length,
+      chunks: entries.chunks,
+      ...(back && gradientCheckpointing && { gradientCheckpointing }),
+    };
     yield { shape, entries, tokens: tree.tokens.length, feeds };
   }
 }

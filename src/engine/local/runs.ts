@@ -5,15 +5,15 @@
 import { buildPrefixTree, commonLength, type PrefixTree, sortLexically } from "./prefix-tree.ts";
 import { placeSegments, type TreeSlots } from "./tree-layout.ts";
 
-/** Distinct tokens per run. Twice as many gain no time with a thread per replica, and take half more memory (docs/benchmarks.md). */
+/** Distinct tokens per run, unless told otherwise. Twice as many gain no time with a thread per replica, and take half more memory (docs/benchmarks.md). */
 export const TOKENS_PER_RUN = 1024;
 
-/** A family larger than a run stays whole up to this, or while what it shares is a third of it: parts compute that anew. */
-const TOKENS_PER_FAMILY = 2048;
+/** A family larger than a run stays whole up to two runs, or while what it shares is a third of it: parts compute that anew. */
+const RUNS_PER_FAMILY = 2;
 const SHARES_PER_FAMILY = 3;
 
-/** A run of at least this many tokens is closed when the next datum's beginning is shorter by more than a quarter. */
-const TOKENS_WORTH_A_RUN = 512;
+/** A run that is so full is closed when the next datum's beginning is shorter by more than a quarter. */
+const WORTH_A_RUN = 0.5;
 
 /** A tree whose shape wastes more slots than this is taken apart: attention computes them all. Arbitrary. */
 const SLOTS_PER_TOKEN = 4;
@@ -25,9 +25,17 @@ export interface TreeRun {
   slots: TreeSlots;
 }
 
+export interface RunOptions {
+  /** Compute common prefixes once. Default true. */
+  sharePrefixes?: boolean | undefined;
+  /** Distinct tokens of a run; a longer sequence gets its own. Default TOKENS_PER_RUN. */
+  maxTokensPerRun?: number | undefined;
+}
+
 /** The runs of some sequences as trees. Empty sequences are in none. */
-export function* treeRuns(sequences: readonly Int32Array[], sharePrefixes = true): Generator<TreeRun> {
-  for (const indices of planRuns(sequences, sharePrefixes)) {
+export function* treeRuns(sequences: readonly Int32Array[], options: RunOptions = {}): Generator<TreeRun> {
+  const { sharePrefixes = true } = options;
+  for (const indices of planRuns(sequences, options)) {
     yield* compactTrees(sequences, indices, sharePrefixes ? undefined : 1);
   }
 }
@@ -72,15 +80,18 @@ interface Family {
 }
 
 /** Indices of the sequences of each run; empty sequences are in none. Throws nothing: a longer one gets its own run. */
-export function planRuns(sequences: readonly Int32Array[], sharePrefixes: boolean): number[][] {
-  const families = familiesOf(sequences, sharePrefixes).sort(
+export function planRuns(
+  sequences: readonly Int32Array[],
+  { sharePrefixes = true, maxTokensPerRun = TOKENS_PER_RUN }: RunOptions = {},
+): number[][] {
+  const families = familiesOf(sequences, sharePrefixes, RUNS_PER_FAMILY * maxTokensPerRun).sort(
     (a, b) => b.root - a.root || a.indices[0]! - b.indices[0]!,
   );
   const runs: { indices: number[]; tokens: number; root: number }[] = [];
   for (const { indices, tokens, root } of families) {
     const run = runs.at(-1);
-    const isWasteful = run && run.tokens >= TOKENS_WORTH_A_RUN && root < 0.75 * run.root;
-    if (run && !isWasteful && run.tokens + tokens <= TOKENS_PER_RUN) {
+    const isWasteful = run && run.tokens >= WORTH_A_RUN * maxTokensPerRun && root < 0.75 * run.root;
+    if (run && !isWasteful && run.tokens + tokens <= maxTokensPerRun) {
       run.indices.push(...indices);
       run.tokens += tokens;
     } else {
@@ -90,7 +101,7 @@ export function planRuns(sequences: readonly Int32Array[], sharePrefixes: boolea
   return runs.map(({ indices }) => indices.sort((a, b) => a - b));
 }
 
-function familiesOf(sequences: readonly Int32Array[], sharePrefixes: boolean): Family[] {
+function familiesOf(sequences: readonly Int32Array[], sharePrefixes: boolean, most: number): Family[] {
   const present = [...sequences.keys()].filter((i) => sequences[i]!.length > 0);
   if (!sharePrefixes) {
     return present.map((i) => ({ indices: [i], tokens: sequences[i]!.length, root: sequences[i]!.length }));
@@ -105,13 +116,18 @@ function familiesOf(sequences: readonly Int32Array[], sharePrefixes: boolean): F
     families.set(start, [...(families.get(start) ?? []), index]);
   });
   return [...families].flatMap(([start, indices]) =>
-    splitFamily(sequences, indices, rootAt.get(start)!.length),
+    splitFamily(sequences, indices, rootAt.get(start)!.length, most),
   );
 }
 
 /** A family too large is cut between neighbours in lexical order; each part computes what it shares anew. */
-function splitFamily(sequences: readonly Int32Array[], indices: readonly number[], root: number): Family[] {
-  const most = Math.max(TOKENS_PER_FAMILY, SHARES_PER_FAMILY * root);
+function splitFamily(
+  sequences: readonly Int32Array[],
+  indices: readonly number[],
+  root: number,
+  tokens: number,
+): Family[] {
+  const most = Math.max(tokens, SHARES_PER_FAMILY * root);
   const parts: Family[] = [];
   let previous: Int32Array | undefined;
   for (const i of sortLexically(indices.map((index) => sequences[index]!))) {

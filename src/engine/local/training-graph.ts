@@ -31,12 +31,14 @@ export interface PassShape {
   levels: number;
   /** Chunks of scored tokens. */
   chunks: number;
+  /** Compute activations again for the derivative instead of keeping them (decoder.ts). Default false. */
+  gradientCheckpointing?: boolean;
 }
 
 /** Inputs: decoderInputs, treeLayoutInputs, headInputs. Output: `logprobs` [chunks · E]. */
 export function forwardGraph(config: ModelConfig, shape: PassShape, float: FloatType = "float32"): Graph {
   const graph = createGraph(float);
-  targetLogprobs(graph, config, shape, false);
+  targetLogprobs(graph, config, { ...shape, gradientCheckpointing: false }, false);
   return graph;
 }
 
@@ -60,7 +62,8 @@ export function trainingGraph(
   return graph;
 }
 
-function targetLogprobs(graph: Graph, config: ModelConfig, { levels, chunks }: PassShape, back: boolean) {
+function targetLogprobs(graph: Graph, config: ModelConfig, shape: PassShape, back: boolean) {
+  const { levels, chunks, gradientCheckpointing } = shape;
   const inputs = decoderInputs(graph, config, { back });
   const layoutOf = treeLayoutInputs(graph, { ...config, levels, back });
   const head = headInputs(graph, chunks);
@@ -69,7 +72,7 @@ function targetLogprobs(graph: Graph, config: ModelConfig, { levels, chunks }: P
     config,
     inputs,
     (layer, heads) => treeAttention(graph, heads, layoutOf(layer)),
-    (x) => takeScored(graph, x, head),
+    { needed: (x) => takeScored(graph, x, head), gradientCheckpointing },
   );
   const logprobs = entryLogprobs(graph, hidden!, headWeight(config, inputs), head);
   graph.output("logprobs", logprobs);
