@@ -5,12 +5,14 @@ import { loadFailures } from "../store/failures.ts";
 import { createRunFolder, type RunFolderOptions, runFolderAt } from "../store/run-folder.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { runExperiment } from "../train/experiment.ts";
+import { tryLargest } from "../train/memory.ts";
 import { describeSampling, originOf, requireSameSource } from "../train/origin.ts";
 import { requireLearner } from "../train/preflight.ts";
 import { openSetup } from "../train/setup.ts";
 import type { CliContext } from "./context.ts";
 import { downloadOptions } from "./download-view.ts";
 import { createExperimentView } from "./experiment-view.ts";
+import { checkMemory } from "./memory-view.ts";
 import { closeSetup } from "./profile-view.ts";
 
 export interface ExperimentCommand extends RunFolderOptions {
@@ -29,6 +31,7 @@ export async function experiment(
 ): Promise<void> {
   requireLearner(config);
   const failures = file === undefined ? undefined : await loadFailures(file);
+  const memory = await checkMemory(config, { stderr, signal });
   const setup = await openSetup(config, downloadOptions({ stderr, signal }));
   const view = createExperimentView(stderr, config.maxSteps);
   try {
@@ -39,6 +42,7 @@ export async function experiment(
     }
     // only now: had something of the above been wrong, --clean would have removed a run for nothing
     const folder = await createRunFolder(config.outputDir, folderOptions);
+    await tryLargest(setup.policy.engine, memory.largest);
     const results = await runExperiment(setup, {
       folder,
       signal,

@@ -51,6 +51,10 @@ export const GROUPS = {
       ...["weightDecay", "maxGradNorm"],
     ],
   },
+  memory: {
+    heading: "Memory:",
+    paths: ["gradientCheckpointing", "maxTokensPerRun", "memoryCheck"],
+  },
   evalDraws: { heading: "Evaluation:", paths: ["eval.temperature", "eval.seed"] },
   eval: {
     heading: "Evaluation:",

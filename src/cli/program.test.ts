@@ -69,7 +69,8 @@ test("--version prints the package's version", async () => {
 describe("the settings of a run", () => {
   const dryRun = async (...argv: string[]) => {
     const { code, out, err } = await run("train", "--dry-run", ...argv);
-    expect([code, err]).toEqual([0, ""]);
+    expect(code).toBe(0);
+    expect(err).toMatch(/^memory: about \S+ [MG]iB at the most, of .* free\n.*process\n.*weights\n/);
     return JSON.parse(out);
   };
 
@@ -82,6 +83,13 @@ describe("the settings of a run", () => {
   test("accept a boolean flag with and without a value", async () => {
     expect((await dryRun("--dynamic-sampling")).dynamicSampling).toBe(true);
     expect((await dryRun("--dynamic-sampling", "false")).dynamicSampling).toBe(false);
+  });
+
+  test("are printed also where no memory can be planned, with the reason", async () => {
+    const { code, out, err } = await run("train", "--dry-run", "--model", join(folder, "none"));
+    expect(code).toBe(0);
+    expect(JSON.parse(out).model).toBe(join(folder, "none"));
+    expect(err).toMatch(/^model: must be a Hugging Face folder.*\nhint: /);
   });
 
   test("of a resumed run are its own, but for flags", async () => {

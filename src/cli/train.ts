@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { type CliContext, configFromOptions, type Options } from "./context.ts";
 import { experiment } from "./experiment.ts";
 import { addConfigFlags, GROUPS, type GroupName } from "./flags.ts";
+import { showPlan } from "./memory-view.ts";
 
 const HELP = `
 Settings come from, later over earlier: defaults, --preset, the configuration file, flags.
@@ -12,7 +13,7 @@ TRL's spelling works too: --num_generations is --num-generations.
 Examples:
   $ mulligan train --preset mini --output-dir runs/first
   $ mulligan train --config mulligan.config.ts --num-generations 12 --eval.test-problems 500
-  $ mulligan train --preset mini --dry-run                print the settings a run would have
+  $ mulligan train --preset mini --dry-run                settings and memory a run would have
   $ mulligan train --output-dir runs/first --resume       continue after Ctrl-C
 `;
 
@@ -37,12 +38,13 @@ export function registerTrain(program: Command, context: CliContext): void {
     .option("--allow-mismatch", "use --failures that another model, tokenizer or task made, too")
     .option("--resume", "continue the run in --output-dir from its newest checkpoint")
     .option("--clean", "remove the run that is in --output-dir first")
-    .option("--dry-run", "print the resolved settings and stop")
+    .option("--dry-run", "print the resolved settings and the planned memory, and stop")
     .addHelpText("after", HELP)
     .action(async (options: TrainOptions) => {
       const config = await configFromOptions(options, context);
       if (options.dryRun) {
         context.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
+        await showPlan(config, context);
         return;
       }
       const { failures, allowMismatch = false, resume = false, clean = false } = options;

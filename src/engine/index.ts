@@ -12,4 +12,12 @@ export {
   exportWeights,
 } from "./local/export.ts";
 export { createLocalEngine } from "./local/local-engine.ts";
+export {
+  type GroupShape,
+  groupsPerRun,
+  type MemoryPart,
+  type MemoryPlan,
+  type MemoryWork,
+  planModel,
+} from "./local/memory-plan.ts";
 export { type AdapterSource, isAdapterFolder } from "./local/weights.ts";

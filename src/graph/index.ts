@@ -4,7 +4,7 @@ export { requireDevice } from "./device.ts";
 export { freezeInputs } from "./freeze.ts";
 export { gradients } from "./gradients.ts";
 export { createGraph, type Graph, type TapeEntry, withoutTape } from "./graph.ts";
-export { type GraphMemory, graphMemory } from "./memory.ts";
+export { bytesOf, type GraphMemory, graphMemory } from "./memory.ts";
 export { type ExternalData, encodeOnnx } from "./onnx.ts";
 export * from "./ops/arithmetic.ts";
 export { attention } from "./ops/attention.ts";

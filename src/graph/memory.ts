@@ -5,7 +5,7 @@
 import { MulliganError } from "../core/errors.ts";
 import type { Graph, Node } from "./graph.ts";
 import { fileOrder, runOrder } from "./order.ts";
-import type { Dim, DType } from "./value.ts";
+import type { Dim, DType, Value } from "./value.ts";
 
 const BYTES: Record<DType, number> = { float32: 4, float64: 8, int64: 8, int8: 1, uint8: 1, bool: 1 };
 
@@ -85,6 +85,11 @@ export function graphMemory(graph: Graph, dims: Readonly<Record<string, readonly
     });
     return free === undefined ? name : home.get(free)!;
   }
+}
+
+/** Bytes of a value whose sizes are all known. */
+export function bytesOf({ dtype, shape }: Value): number {
+  return shape.reduce<number>((product, dim) => product * Number(dim), BYTES[dtype]);
 }
 
 /** Names of the values that leave the graph, as its nodes call them. */

@@ -3,6 +3,9 @@ import { MulliganError } from "../core/errors.ts";
 import type { Engine } from "../engine/contract.ts";
 import { type Chat, loadChat } from "../text/chat.ts";
 
+/** For who needs words as tokens before there is an engine. */
+export { loadChat };
+
 export interface Policy {
   engine: Pick<Engine, "sample" | "info" | "forget">;
   chat: Omit<Chat, "tokenizer">;

@@ -98,6 +98,20 @@ export const MulliganConfig = z
     eval: EvalConfig.prefault({}),
     verifier: VerifierConfig.prefault({}),
 
+    gradientCheckpointing: z
+      .boolean()
+      .default(false)
+      .describe("compute activations again for the gradient instead of keeping them: less memory, more time"),
+    maxTokensPerRun: z
+      .int()
+      .min(64)
+      .default(1024)
+      .describe("distinct tokens trained on at once; fewer take less memory and more time"),
+    memoryCheck: z
+      .enum(["refuse", "warn"])
+      .default("refuse")
+      .describe("what to do when the plan of a training run exceeds the free memory"),
+
     maxSteps: z.int().min(0).default(60).describe("optimiser steps"),
     failuresPerStep: z.int().min(1).default(32).describe("failed attempts (groups) per step"),
     numGenerations: z.int().min(2).default(8).describe("reflections per failed attempt (G)"),

@@ -96,13 +96,13 @@ export function requireEpisodes(
   }
 }
 
-/** Tokens before the attempt, and before the retry when attempt and reflection are empty. */
-function lengthsOf(
-  { chat }: Policy,
+/** Tokens before the attempt, the reflection and the retry, when what is sampled is empty. */
+export function lengthsOf(
+  { chat }: Pick<Policy, "chat">,
   task: Task,
   id: string,
   row: unknown,
-): { prompt: number; retry: number } {
+): { prompt: number; asked: number; retry: number } {
   try {
     task.plainRetryPrompt(row);
     const prompt = chat.start(task.prompt(row), task.tools?.(row));
@@ -110,7 +110,7 @@ function lengthsOf(
     const asked = chat.appendTurn(attempted, "reflection-prompt", task.reflectionPrompt(row));
     const reflected = chat.appendSampled(asked, "reflection", []);
     const retry = chat.appendTurn(reflected, "retry-prompt", task.retryPrompt(row));
-    return { prompt: prompt.tokens.length, retry: retry.tokens.length };
+    return { prompt: prompt.tokens.length, asked: asked.tokens.length, retry: retry.tokens.length };
   } catch (cause) {
     if (cause instanceof MulliganError) throw cause;
     throw new MulliganError("task", `task "${task.name}": a prompt of problem "${id}" threw: ${cause}`, {

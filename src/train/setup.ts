@@ -9,7 +9,12 @@ import { MulliganError } from "../core/errors.ts";
 import type { EngineProfile } from "../core/profile.ts";
 import type { Problem, Split, Task } from "../core/task.ts";
 import type { Engine } from "../engine/contract.ts";
-import { type AdapterSource, createLocalEngine, isAdapterFolder } from "../engine/index.ts";
+import {
+  type AdapterSource,
+  createLocalEngine,
+  isAdapterFolder,
+  type LocalEngineOptions,
+} from "../engine/index.ts";
 import { requireSupported } from "../engine/local/supported.ts";
 import { type FetchOptions, fetchModel, type HubEvent } from "../hub/fetch-model.ts";
 import { parseReference } from "../hub/reference.ts";
@@ -65,7 +70,7 @@ export function modelFolder(model: string): string {
 /** The folder of a model, fetched where it is a hub name, and what a run writes down to find the same one again. */
 export async function findModel(
   model: string,
-  options: Pick<FetchOptions, "signal" | "onEvent">,
+  options: Pick<FetchOptions, "signal" | "onEvent" | "env">,
 ): Promise<{ folder: string; model: string }> {
   const reference = existsSync(model) ? undefined : parseReference(model);
   if (!reference) return { folder: modelFolder(model), model };
@@ -91,16 +96,8 @@ export async function openSetup(
     for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
     // last: it may take long
     const { folder, model } = await findModel(settings.model, { onEvent: onHubEvent, signal });
-    const { threads, device, profile, quantization } = settings;
     const { weights, adapter } = weightsOf(settings, folder, checkpoint);
-    engine = await createLocalEngine(weights, {
-      threads,
-      device,
-      profile,
-      reference: settings.beta > 0, // a copy of all that learns, for nothing but KL terms
-      ...(adapter !== undefined && { adapter }),
-      ...(quantization !== "none" && { quantization }),
-    });
+    engine = await createLocalEngine(weights, engineOptions(settings, adapter));
     const config = { ...settings, model, threads: engine.info.threads };
     const policy = await openPolicy(engine, folder, config.chatTemplateKwargs);
     for (const split of splits) requireEpisodes(policy, task, problems[split], config);
@@ -117,6 +114,20 @@ export async function openSetup(
     await close();
     throw error;
   }
+}
+
+/** How the engine computes. */
+export function engineOptions(
+  settings: MulliganConfig,
+  adapter: AdapterSource | undefined,
+): LocalEngineOptions {
+  const { threads, device, profile, quantization, maxTokensPerRun, gradientCheckpointing } = settings;
+  return {
+    ...{ threads, device, profile, maxTokensPerRun, gradientCheckpointing },
+    reference: settings.beta > 0, // a copy of all that learns, for nothing but KL terms
+    ...(adapter !== undefined && { adapter }),
+    ...(quantization !== "none" && { quantization }),
+  };
 }
 
 /** Where the engine takes its weights from, and what learns when they do not. */
@@ -148,7 +159,7 @@ function countOf({ collect, eval: evaluation }: MulliganConfig, split: Split): n
 }
 
 /** The first `count` problems of a split. Throws `MulliganError("data")` when it has none. */
-async function problemsOf(task: Task, split: Split, count: number): Promise<readonly Problem[]> {
+export async function problemsOf(task: Task, split: Split, count: number): Promise<readonly Problem[]> {
   const problems = (await task.problems(split)).slice(0, count);
   if (problems.length > 0) return problems;
   throw new MulliganError("data", `task "${task.name}": the ${split} split must have problems, got none`, {

@@ -7,7 +7,7 @@ import type { ModelConfig } from "../../model/config.ts";
 import type { MemoryPool } from "./memory-pool.ts";
 
 /** Memory for what may be used again. Arbitrary, not tuned. */
-const STORE_BYTES = 2 ** 28;
+export const STORE_BYTES = 2 ** 28;
 
 export type CacheShape = Pick<ModelConfig, "layers" | "kvHeads" | "headSize">;
 

@@ -14,10 +14,8 @@ import { checkDatums, checkPrompts, checkTemperature } from "./input-check.ts";
 import { partition } from "./partition.ts";
 import { mergeProfiles } from "./profiles.ts";
 import { type Replica, startReplica } from "./replica.ts";
+import { replicasFor } from "./replicas.ts";
 import { sizesOf } from "./weights.ts";
-
-/** Parameters of a model that every thread has a copy of. Arbitrary: the largest measured has 5 M (docs/benchmarks.md). */
-const REPLICATED_MODEL = 2 ** 24;
 
 /**
  * A sampled token costs as much as so many tokens of a prompt: 54 µs against 24 for a step of the game on S, from the
@@ -37,8 +35,8 @@ export async function createLocalEngine(model: string, options: LocalEngineOptio
   const { device = "cpu" } = options;
   const sizes = await sizesOf(model, options);
   await requireDevice(device);
-  const isReplicated = sizes.all <= REPLICATED_MODEL && device === "cpu" && threads > 1;
-  const shares = isReplicated ? sharesOf(sizes.trained, threads) : [undefined];
+  const count = replicasFor(sizes.all, options);
+  const shares = count > 1 ? sharesOf(sizes.trained, count) : [undefined];
   const replicas = shares.map((share) => startReplica({ model, threads, options, ...(share && { share }) }));
   try {
     const [info] = await Promise.all(replicas.map((replica) => replica.call(threads, "info")));

@@ -4,7 +4,7 @@
  */
 
 /** Memory kept after trim. Arbitrary, not tuned. */
-const POOL_BYTES = 2 ** 27;
+export const POOL_BYTES = 2 ** 27;
 
 export interface MemoryPool {
   /** An array of that many numbers, which may be any. */

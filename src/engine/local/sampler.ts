@@ -13,7 +13,7 @@ import { chooseShared, gatherShared, type SharedPrefixes } from "./shared-prefix
 import type { Weights } from "./weights.ts";
 
 /** Rows decoded together. Arbitrary, not tuned. */
-const ROWS_PER_BATCH = 256;
+export const ROWS_PER_BATCH = 256;
 
 /** Leaving and entering copies the cache, so it waits until this share of the places is free. */
 const SHARE_TO_CHANGE = 0.25;
