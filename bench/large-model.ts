@@ -2,8 +2,8 @@
  * Does a model of a real shape fit, and how fast is it? Collects failures, takes one Reflect-Retry-Reward step with an
  * adapter and saves, as `mulligan train` does it. One JSON line; memory is the most held up to the end of each phase.
  *
- * npx tsx bench/random-checkpoint.ts --shape qwen2.5-0.5b --out /tmp/qwen2.5-0.5b
- * PROMPT_TOKENS=200 npx tsx bench/large-model.ts --model /tmp/qwen2.5-0.5b [--failures 8] [--profile on]
+ * npm run bench:real-shape; or, for a checkpoint that is there,
+ * PROMPT_TOKENS=200 npx tsx bench/large-model.ts --model runs/qwen2.5-0.5b [--failures 8] [--profile on]
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
