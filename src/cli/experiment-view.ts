@@ -2,6 +2,9 @@
 import type { ExperimentEvent } from "../train/experiment.ts";
 import { createProgress, type Progress, type ProgressFacts, type ProgressStream } from "./progress.ts";
 
+/** Beyond this share it is the limit that fails, not the model. */
+const MANY_CUT = 0.5;
+
 export interface ExperimentView {
   show(event: ExperimentEvent): void;
   end(): void;
@@ -43,7 +46,14 @@ export function createExperimentView(stream: ProgressStream, maxSteps: number): 
           return advance("collect", event.done, event.total, { note: `${event.failures} failures` });
         case "collected":
           end();
-          return print(`collected ${event.failures} failures in ${event.attempted} attempts`);
+          print(`collected ${event.failures} failures in ${event.attempted} attempts`);
+          if (event.truncated > MANY_CUT) {
+            const share = `${Math.round(100 * event.truncated)} %`;
+            print(
+              `warning: ${share} of the failed attempts were cut at ${event.limit} tokens; --max-attempt-length raises that`,
+            );
+          }
+          return;
         case "evaluating":
           return advance(event.stage, event.done, event.total);
         case "step": {

@@ -21,7 +21,15 @@ import type { Setup } from "./setup.ts";
 
 export type CollectEvent =
   | { type: "collecting"; done: number; total: number; failures: number }
-  | { type: "collected"; failures: number; attempted: number; solved: number };
+  /** `truncated`: share of the failed attempts that were cut at `limit` tokens. */
+  | {
+      type: "collected";
+      failures: number;
+      attempted: number;
+      solved: number;
+      truncated: number;
+      limit: number;
+    };
 
 export interface CollectRunOptions {
   folder: RunFolder;
@@ -66,7 +74,9 @@ export async function collectRun(setup: Setup, options: CollectRunOptions): Prom
   const summary = summarizeCollection(outcomes);
   await keepOrForget(folder, config, { header, failures }, summary);
   const { total: attempted, solved } = summary.attempts;
-  onEvent({ type: "collected", failures: failures.length, attempted, solved });
+  const truncated = summary.lengths.failed?.truncated ?? 0;
+  const limit = config.maxAttemptLength;
+  onEvent({ type: "collected", failures: failures.length, attempted, solved, truncated, limit });
   return { header, failures };
 }
 

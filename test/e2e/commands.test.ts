@@ -42,6 +42,10 @@ describe("collect", () => {
     const collected = await run("collect", { ...only(parity, ...shared, /collect/), "--output-dir": output });
     const file = join(output, "failures.jsonl");
     expect(collected.code).toBe(0);
+    // random words hardly ever end by themselves
+    expect(collected.err).toMatch(
+      /^warning: \d+ % of the failed attempts were cut at 6 tokens; --max-attempt-length raises that$/m,
+    );
     expect(collected.out).toMatch(/^problems +12: never solved \d+, sometimes 0, always \d+\nattempts +12: /);
     expect(collected.out.endsWith(`\n${file}\n`)).toBe(true);
     expect((await readdir(output)).sort()).toEqual(["collect.json", "config.json", "failures.jsonl"]);
