@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { MulliganError } from "../core/errors.ts";
-import { printable } from "../core/printable.ts";
+import { excerpt, printable } from "../core/printable.ts";
 import { checkTask, isSound, type Probe, type TaskCheck } from "../tasks/check-task.ts";
 import { openTask } from "../tasks/open-task.ts";
 import { type CliContext, configFromOptions, type Options, positiveInteger } from "./context.ts";
@@ -100,9 +100,8 @@ function tableOf(probes: readonly Probe[]): string[] {
 
 function surprisesOf({ name, surprises }: Probe): string[] {
   return surprises.map(({ problemId, answer, verdict }) => {
-    const shown = JSON.stringify(answer.length > 60 ? `${answer.slice(0, 60)}…` : answer);
     const reason =
       verdict.kind === "failed" ? verdict.feedback : verdict.kind === "unscored" ? verdict.cause : "";
-    return `! ${name}, problem ${problemId}: ${shown} is ${verdict.kind}${reason && `: ${reason}`}`;
+    return `! ${name}, problem ${problemId}: ${excerpt(answer)} is ${verdict.kind}${reason && `: ${reason}`}`;
   });
 }

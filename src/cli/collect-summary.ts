@@ -1,17 +1,6 @@
 /** What was collected, for people: problems by difficulty, attempts by outcome and mistake, lengths. */
-import { readFile } from "node:fs/promises";
-import { MulliganError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import type { CollectSummary, LengthSummary } from "../evaluate/collect-summary.ts";
-
-/** Throws `MulliganError("data")`. */
-export async function readCollectSummary(path: string): Promise<CollectSummary> {
-  try {
-    return JSON.parse(await readFile(path, "utf8")) as CollectSummary;
-  } catch (cause) {
-    throw new MulliganError("data", `${path}: must be the statistics of a collection: ${cause}`, { cause });
-  }
-}
 
 /** Lines that end with a newline. */
 export function renderCollectSummary(summary: CollectSummary): string {

@@ -1,10 +1,12 @@
 /** `mulligan collect`: stage 1 of the method, failed attempts as a file. Parses, calls, prints. */
 import type { Command } from "commander";
+import type { CollectSummary } from "../evaluate/collect-summary.ts";
 import { createRunFolder, type RunFolderOptions } from "../store/run-folder.ts";
 import { collectRun } from "../train/collect-run.ts";
 import { requireOwnSettings } from "../train/experiment.ts";
+import { readRunJson } from "../train/saved-run.ts";
 import { openSetup } from "../train/setup.ts";
-import { readCollectSummary, renderCollectSummary } from "./collect-summary.ts";
+import { renderCollectSummary } from "./collect-summary.ts";
 import { type CliContext, configFromOptions, type Options } from "./context.ts";
 import { downloadOptions } from "./download-view.ts";
 import { howToContinue } from "./experiment.ts";
@@ -47,7 +49,7 @@ export function registerCollect(program: Command, context: CliContext): void {
         const common = { folder, signal, onEvent: view.show };
         await collectRun(setup, { ...common, resume });
         view.end();
-        stdout.write(renderCollectSummary(await readCollectSummary(folder.summary)));
+        stdout.write(renderCollectSummary((await readRunJson(folder.summary)) as CollectSummary));
         stdout.write(`${folder.failures}\n`);
       } catch (error) {
         view.end();

@@ -4,3 +4,8 @@
 export function printable(text: string): string {
   return text.replaceAll(/(?![\n\t])\p{Cc}/gu, "\uFFFD");
 }
+
+/** The beginning of a text, quoted, for a message of one line. */
+export function excerpt(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}

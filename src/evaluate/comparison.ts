@@ -95,12 +95,12 @@ export function requireSameItems(start: Evaluation, trained: Evaluation): void {
   }
 }
 
-interface Resampling {
+export interface Resampling {
   seed: number;
   resamples: number;
 }
 
-function contrastOf(before: Ratio, after: Ratio, resampling: Resampling): Contrast {
+export function contrastOf(before: Ratio, after: Ratio, resampling: Resampling): Contrast {
   return {
     start: bootstrapRatio(before, resampling),
     trained: bootstrapRatio(after, resampling),

@@ -75,8 +75,8 @@ export function rateOf(ratio: Ratio): number {
   );
 }
 
-/** Share of scored retries that solved their failure. */
-export function rescueOf(outcomes: readonly Outcome[]): Ratio {
+/** Share of scored answers that are right. */
+export function solvedShare(outcomes: readonly Outcome[]): Ratio {
   return solvedOf(outcomes, (outcome) => outcome);
 }
 

@@ -9,7 +9,7 @@ import { inBatches, type Progress } from "./batches.ts";
 import { requireSameItems } from "./comparison.ts";
 import { type Outcome, retryAfterInserted } from "./controls.ts";
 import { drawSeed, type Evaluation } from "./evaluation.ts";
-import { rescueOf } from "./measures.ts";
+import { solvedShare } from "./measures.ts";
 import {
   type BootstrapOptions,
   bootstrapRatio,
@@ -75,12 +75,12 @@ export function swapCells(
     { reflector: "start", retrier: "trained", list: trainedRetrier },
     { reflector: "trained", retrier: "trained", list: own(trained) },
   ] as const;
-  const before = rescueOf(outcomes[0].list);
+  const before = solvedShare(outcomes[0].list);
   return outcomes.map(({ reflector, retrier, list }) => ({
     reflector,
     retrier,
-    rescue: bootstrapRatio(rescueOf(list), options),
-    gain: bootstrapRatioDifference(rescueOf(list), before, options),
+    rescue: bootstrapRatio(solvedShare(list), options),
+    gain: bootstrapRatioDifference(solvedShare(list), before, options),
   }));
 }
 

@@ -3,38 +3,24 @@
  * same draws. A loss is forgetting, a gain is transfer.
  */
 import type { Verdict } from "../core/task.ts";
-import { rescueOf } from "./measures.ts";
-import {
-  type BootstrapOptions,
-  bootstrapRatio,
-  bootstrapRatioDifference,
-  type Interval,
-} from "./statistics.ts";
+import { type Contrast, contrastOf, type Resampling } from "./comparison.ts";
+import { solvedShare } from "./measures.ts";
 import { formatInterval, formatPercent } from "./table.ts";
 
-/** One task: the share of solved first tries; `gain` is trained - start, problems drawn in pairs. */
-export interface TransferRow {
+/** One task: the share of solved first tries, problems drawn in pairs. */
+export interface TransferRow extends Contrast {
   task: string;
   problems: number;
-  start: Interval;
-  trained: Interval;
-  gain: Interval;
 }
 
 /** Verdicts of both models in the order of the problems; what was not scored counts in neither rate. */
 export function transferRow(
   task: string,
   { start, trained }: { start: readonly Verdict[]; trained: readonly Verdict[] },
-  options: BootstrapOptions,
+  resampling: Resampling,
 ): TransferRow {
-  const [before, after] = [start, trained].map((verdicts) => rescueOf(verdicts.map(({ kind }) => kind)));
-  return {
-    task,
-    problems: start.length,
-    start: bootstrapRatio(before!, options),
-    trained: bootstrapRatio(after!, options),
-    gain: bootstrapRatioDifference(after!, before!, options),
-  };
+  const share = (verdicts: readonly Verdict[]) => solvedShare(verdicts.map(({ kind }) => kind));
+  return { task, problems: start.length, ...contrastOf(share(start), share(trained), resampling) };
 }
 
 /** A line per task. */

@@ -3,6 +3,7 @@
  * often is a bug of the task and stops it, before a run trains on what little is left.
  */
 import { MulliganError } from "../core/errors.ts";
+import { excerpt } from "../core/printable.ts";
 import type { Problem, Task, Verdict, VerifyBounds } from "../core/task.ts";
 import { verifyAnswer } from "../verify/verdict.ts";
 import type { Decoding, Policy } from "./policy.ts";
@@ -108,7 +109,9 @@ async function scoredOf(
     verdicts.push(await verdict);
     const { kind, cause } = verdicts[index] as Verdict & { cause?: string };
     if (kind !== "unscored") continue;
-    causes.push(`problem "${turns[index]!.problemId}", answer ${quoted(spoken[index]!)}: ${cause}`);
+    causes.push(
+      `problem "${turns[index]!.problemId}", answer ${excerpt(spoken[index]!.utterance.text)}: ${cause}`,
+    );
     if (causes.length > limit) throw tooManyUnscored(task, causes, verdicts.length);
   }
   if (verdicts.length >= fewestOfAll && causes.length === verdicts.length) {
@@ -129,8 +132,4 @@ function tooManyUnscored(task: Task, causes: readonly string[], verified: number
       hint: "`mulligan check-task` tries it on right and wrong answers; it must say true or false of any text, within its limits",
     },
   );
-}
-
-function quoted({ utterance: { text } }: Spoken): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }

@@ -21,17 +21,14 @@ import {
 import type { ModelConfig } from "./config.ts";
 import { type DecoderInputs, decoderHidden, headsPerToken, headWeight } from "./decoder.ts";
 import type { Model } from "./folder.ts";
-import { mergedWeight } from "./lora/adapter.ts";
+import { mergedWeights } from "./lora/adapter.ts";
 import { product } from "./matrix.ts";
-import { type Parameter, parameterView } from "./parameters.ts";
 import { ropeTables } from "./rope-tables.ts";
 import { fuseTensors } from "./tensors.ts";
-import { maskName, maskWindows } from "./window.ts";
+import { MASKED, maskName, maskWindows } from "./window.ts";
 
 const PARTS = ["key", "value"] as const;
 const TOTAL = "(past+sequence)";
-/** Scores of what may not be seen. */
-const HIDDEN = -1e30;
 
 /**
  * Weights, an adapter merged into them, and rotation tables are constants. Inputs `input_ids` [batch, sequence],
@@ -78,7 +75,7 @@ function constants(
     rope_cos: { data: tables.cos, dims: tables.dims },
     rope_sin: { data: tables.sin, dims: tables.dims },
   };
-  const merged = adapter ? withMerged(parameters, flat, adapter) : flat;
+  const merged = adapter ? mergedWeights(parameters, flat, adapter) : flat;
   for (const { name, shape, offset, size } of fuseTensors(parameters)) {
     feeds[name] = { data: merged.subarray(offset, offset + size), dims: shape };
   }
@@ -124,19 +121,6 @@ function constants(
   };
 }
 
-function withMerged(
-  parameters: readonly Parameter[],
-  flat: Float32Array,
-  adapter: NonNullable<Model["adapter"]>,
-): Float32Array {
-  const merged = flat.slice();
-  for (const parameter of parameters) {
-    const values = mergedWeight(parameter, parameterView(flat, parameter), adapter);
-    if (values) merged.set(values, parameter.offset);
-  }
-  return merged;
-}
-
 /** 0 where a token may see another, by their places in the cache. // [batch, past + sequence] → [batch, 1, 1, sequence, past + sequence] */
 function seenMask(graph: Graph, attended: Value, window: number): Value {
   const scalar = (number: number) => graph.constant("int64", [], [number]);
@@ -156,7 +140,7 @@ function seenMask(graph: Graph, attended: Value, window: number): Value {
   if (window !== Infinity) causal = both(causal, compare("Less", window), causal.shape);
   const present = graph.node("Greater", [attended, scalar(0)], "bool", ["batch", TOTAL]);
   const seen = both(causal, reshape(graph, present, ["batch", 1, TOTAL]), ["batch", "sequence", TOTAL]);
-  const scores = graph.node("Where", [seen, graph.scalar(0), graph.scalar(HIDDEN)], graph.float, seen.shape);
+  const scores = graph.node("Where", [seen, graph.scalar(0), graph.scalar(MASKED)], graph.float, seen.shape);
   return reshape(graph, scores, ["batch", 1, 1, "sequence", TOTAL]);
 }
 

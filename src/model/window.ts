@@ -9,6 +9,9 @@ export type Windowed = Pick<ModelConfig, "layers" | "window">;
 /** Names of graph inputs. */
 export type MaskName = "mask" | "window_mask";
 
+/** Scores of what may not be seen: e^(this − anything) is exactly 0. */
+export const MASKED = -1e30;
+
 /** The first position that a token sees; `window` = Infinity for all. Source: transformers, masking_utils.py. */
 export function firstSeen(position: number, window: number): number {
   return Math.max(0, position - window + 1);

@@ -8,6 +8,9 @@ import { CsvError, parse } from "csv-parse/sync";
 import { MulliganError } from "../core/errors.ts";
 import { readJsonl } from "../core/jsonl.ts";
 
+/** A row that lacks what its task needs; whoever knows the file and the place turns it into a message for the user. */
+export class RowError extends Error {}
+
 /** One row by its column names. */
 export type FileRow = Record<string, unknown>;
 

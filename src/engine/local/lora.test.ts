@@ -3,17 +3,23 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { createRng } from "../../core/rng.ts";
 import type { LoraConfig } from "../../model/config.ts";
 import { loadModel, saveModel, withAdapter } from "../../model/folder.ts";
-import { type Adapter, initAdapter, loraScale, mergedWeight } from "../../model/lora/adapter.ts";
+import { type Adapter, initAdapter, loraScale, mergedWeights } from "../../model/lora/adapter.ts";
 import { parameterView } from "../../model/parameters.ts";
 import { fuseTensors } from "../../model/tensors.ts";
 import type { Engine, Loss, SamplingParams } from "../contract.ts";
 import { createCore } from "./core.ts";
 import { createLocalEngine } from "./local-engine.ts";
 import { datumOf, float64Pass, passOf, releaseSessions } from "./passes.test.kit.ts";
-import { familyFields, llamaFields, roughWeights, tinyAdam, tinyTexts } from "./tiny.test.kit.ts";
+import {
+  familyFields,
+  llamaFields,
+  roughAdapter,
+  roughWeights,
+  tinyAdam,
+  tinyTexts,
+} from "./tiny.test.kit.ts";
 import { trainingGraph } from "./training-graph.ts";
 import type { Weights } from "./weights.ts";
 
@@ -43,26 +49,10 @@ const core = (weights: Weights) => {
   return engine;
 };
 
-/** With a B that is not 0 any more. */
-function roughAdapter(weights: Weights, lora: LoraConfig): Weights {
-  const adapter = initAdapter(weights.config, lora, { seed: 7 });
-  const { normal } = createRng(8);
-  for (const parameter of adapter.parameters) {
-    const values = parameterView(adapter.flat, parameter);
-    for (let i = 0; i < values.length; i++) values[i]! += 0.3 * normal();
-  }
-  return withAdapter(weights, adapter);
-}
-
 /** The same model with the adapter in its weights. */
 function merged({ config, parameters, flat, adapter }: Weights): Weights {
-  const into = flat.slice();
-  for (const parameter of parameters) {
-    const values = mergedWeight(parameter, parameterView(flat, parameter), adapter!);
-    if (values) into.set(values, parameter.offset);
-  }
   const { lora: _, ...plain } = config;
-  return { config: plain, parameters, flat: into };
+  return { config: plain, parameters, flat: mergedWeights(parameters, flat, adapter!) };
 }
 
 const distance = (a: readonly ArrayLike<number>[], b: readonly ArrayLike<number>[]) =>
@@ -85,7 +75,7 @@ describe.each([
   });
 
   test("scores and samples like the model it is merged into, and unlike the base", async () => {
-    const adapted = roughAdapter(weights, lora);
+    const adapted = roughAdapter(weights, lora, 0.3);
     const [beside, inside, base] = [core(adapted), core(merged(adapted)), core(weights)];
     const logprobs = await beside.forward(data);
     expect(distance(logprobs, await inside.forward(data))).toBeLessThan(5e-5);
@@ -100,7 +90,7 @@ describe.each([
     ["cross_entropy", crossEntropy],
     ["ppo + k3", ppo],
   ] as const)("the gradient of %s follows from the merged weights' by the chain rule", async (_, loss) => {
-    const adapted = roughAdapter(weights, lora);
+    const adapted = roughAdapter(weights, lora, 0.3);
     const ids = Int32Array.from({ length: 12 }, (_, i) => (i * 7 + 3) % weights.config.vocabSize);
     const plain = merged(adapted);
     const datum = await datumOf(plain, ids);
@@ -135,7 +125,7 @@ describe.each([
   });
 
   test("activations computed again give the adapter the same gradient to the bit", async () => {
-    const adapted = roughAdapter(weights, lora);
+    const adapted = roughAdapter(weights, lora, 0.3);
     const datum = await datumOf(adapted, Int32Array.from([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9]));
     const kept = await passOf(adapted, [datum], ppo);
     const again = await passOf(adapted, [datum], ppo, { gradientCheckpointing: true });
@@ -144,7 +134,7 @@ describe.each([
   });
 
   test("the reference is the model as it began", async () => {
-    const engine = core(roughAdapter(weights, lora));
+    const engine = core(roughAdapter(weights, lora, 0.3));
     const before = await engine.forward(data);
     await engine.forwardBackward(data, crossEntropy);
     await engine.optimStep(tinyAdam);

@@ -3,11 +3,8 @@
  * as its layer's window (Infinity: to the start). One mask for each window that the model's layers have.
  */
 import type { Feed } from "../../graph/index.ts";
-import { firstSeen } from "../../model/window.ts";
+import { firstSeen, MASKED } from "../../model/window.ts";
 import type { KvCache } from "./kv-cache.ts";
-
-/** Scores of what may not be seen: e^(this − anything) is exactly 0. */
-export const MASKED = -1e30;
 
 /** A level of a tree, whose segments lie in places of one width. */
 export interface Places {

@@ -4,18 +4,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Quantization } from "../../core/quantization.ts";
-import { createRng } from "../../core/rng.ts";
 import type { LoraConfig } from "../../model/config.ts";
-import { loadModel, saveModel, withAdapter } from "../../model/folder.ts";
-import { initAdapter } from "../../model/lora/adapter.ts";
-import { parameterView } from "../../model/parameters.ts";
+import { loadModel, saveModel } from "../../model/folder.ts";
 import { dequantize } from "../../model/quantized/quantize.ts";
 import { matricesOf } from "../../model/quantized/tensors.ts";
 import type { Engine, Loss, Sample, SamplingParams } from "../contract.ts";
 import { createCore } from "./core.ts";
 import { createLocalEngine } from "./local-engine.ts";
 import { datumOf, passOf, releaseSessions } from "./passes.test.kit.ts";
-import { familyFields, llamaFields, roughWeights, tinyAdam, tinyTexts } from "./tiny.test.kit.ts";
+import {
+  familyFields,
+  llamaFields,
+  roughAdapter,
+  roughWeights,
+  tinyAdam,
+  tinyTexts,
+} from "./tiny.test.kit.ts";
 import { loadWeights, type Weights } from "./weights.ts";
 
 /** Widths that blocks of 32 divide. */
@@ -44,16 +48,7 @@ const core = (weights: Weights) => {
   return engine;
 };
 
-/** With a B that is not 0 any more. */
-function adapted(weights: Weights): Weights {
-  const adapter = initAdapter(weights.config, lora, { seed: 7 });
-  const { normal } = createRng(8);
-  for (const parameter of adapter.parameters) {
-    const values = parameterView(adapter.flat, parameter);
-    for (let i = 0; i < values.length; i++) values[i]! += 0.1 * normal();
-  }
-  return withAdapter(weights, adapter);
-}
+const adapted = (weights: Weights) => roughAdapter(weights, lora, 0.1);
 
 /** The float model that a quantised one stands for. */
 function rounded(whole: Weights, { quantized }: Weights): Weights {

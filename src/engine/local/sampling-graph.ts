@@ -28,8 +28,7 @@ import {
   treeAttention,
   treeLayoutInputs,
 } from "../../model/tree-attention.ts";
-import { maskName, maskWindows } from "../../model/window.ts";
-import { MASKED } from "./masks.ts";
+import { MASKED, maskName, maskWindows } from "../../model/window.ts";
 
 /**
  * The tokens of a prefix tree from nothing: inputs decoderInputs and treeLayoutInputs, outputs `new_keys.i` and

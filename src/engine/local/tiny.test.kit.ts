@@ -1,8 +1,10 @@
 /** Tiny random decoders for tests: grouped heads and biases included, so that nothing is left out by symmetry. */
 import type { Datum } from "../../core/datum.ts";
 import { createRng } from "../../core/rng.ts";
-import { parseModelConfig } from "../../model/config.ts";
-import { initParameters, parameterShapes } from "../../model/parameters.ts";
+import { type LoraConfig, parseModelConfig } from "../../model/config.ts";
+import { withAdapter } from "../../model/folder.ts";
+import { initAdapter } from "../../model/lora/adapter.ts";
+import { initParameters, parameterShapes, parameterView } from "../../model/parameters.ts";
 import type { Engine } from "../contract.ts";
 import type { Weights } from "./weights.ts";
 
@@ -122,4 +124,15 @@ export async function afterStep(
       logprobs: await engine.forward(data),
     })),
   );
+}
+
+/** The model with an adapter whose B is not 0 any more. */
+export function roughAdapter(weights: Weights, lora: LoraConfig, scale: number): Weights {
+  const adapter = initAdapter(weights.config, lora, { seed: 7 });
+  const { normal } = createRng(8);
+  for (const parameter of adapter.parameters) {
+    const values = parameterView(adapter.flat, parameter);
+    for (let i = 0; i < values.length; i++) values[i]! += scale * normal();
+  }
+  return withAdapter(weights, adapter);
 }

@@ -118,3 +118,17 @@ export function mergedWeight(
   }
   return merged;
 }
+
+/** All weights with the adapter in them, a copy. */
+export function mergedWeights(
+  parameters: readonly Parameter[],
+  flat: Float32Array,
+  adapter: Adapter,
+): Float32Array {
+  const merged = flat.slice();
+  for (const parameter of parameters) {
+    const values = mergedWeight(parameter, parameterView(flat, parameter), adapter);
+    if (values) merged.set(values, parameter.offset);
+  }
+  return merged;
+}

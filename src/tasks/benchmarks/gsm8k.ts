@@ -2,14 +2,13 @@
 import type { FailedVerdict, Task, Verdict } from "../../core/task.ts";
 import { readNumber } from "../../verify/math/math-answer.ts";
 import { equals, formatRational, type Rational } from "../../verify/math/rational.ts";
-import type { FileRow } from "../rows.ts";
+import { type FileRow, RowError } from "../rows.ts";
 import {
   BOXED,
   finalAnswer,
   NO_ANSWER,
   type QuestionOptions,
   questionTask,
-  RowError,
   rowId,
   textOf,
   wrongAnswer,

@@ -2,14 +2,13 @@
 import type { Task, Verdict } from "../../core/task.ts";
 import { lastBoxed } from "../../verify/answer.ts";
 import { normalizeMath, sameMathAnswer } from "../../verify/math/math-answer.ts";
-import type { FileRow } from "../rows.ts";
+import { type FileRow, RowError } from "../rows.ts";
 import {
   BOXED,
   finalAnswer,
   NO_ANSWER,
   type QuestionOptions,
   questionTask,
-  RowError,
   rowId,
   textOf,
   wrongAnswer,

@@ -1,13 +1,12 @@
 /** Multiple choice (MMLU, MMLU-Pro, ARC and sets like them): the answer is a letter. Retention for real models. */
 import type { Task, Verdict } from "../../core/task.ts";
 import { choiceFrom, letterOf } from "../../verify/choice-answer.ts";
-import type { FileRow } from "../rows.ts";
+import { type FileRow, RowError } from "../rows.ts";
 import {
   finalAnswer,
   NO_ANSWER,
   type QuestionOptions,
   questionTask,
-  RowError,
   rowId,
   textOf,
   wrongAnswer,

@@ -8,7 +8,7 @@ import type { FailedVerdict, Task, Verdict } from "../../core/task.ts";
 import { lastBoxed } from "../../verify/answer.ts";
 import { defineTask } from "../define-task.ts";
 import { parseOptions } from "../options.ts";
-import { type FileRow, readRows } from "../rows.ts";
+import { type FileRow, RowError, readRows } from "../rows.ts";
 import { rowsFromSource, Source, splitsOf } from "../source.ts";
 
 export const QuestionOptions = z.strictObject({ source: Source });
@@ -58,9 +58,6 @@ export function questionTask<Row extends { id: string }>(
   });
   return Object.assign(task, splitsOf(source));
 }
-
-/** A row that lacks what its task needs; the file and the place are added where they are known. */
-export class RowError extends Error {}
 
 export function rowId({ id, unique_id }: FileRow, index: number): string {
   const given = id ?? unique_id;

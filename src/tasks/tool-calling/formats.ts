@@ -8,8 +8,9 @@ import {
   type LiteralObject,
   parseLiteral,
 } from "../../verify/calls/literal.ts";
+import { RowError } from "../rows.ts";
 import type { ToolCallingRow } from "./row.ts";
-import { listOf, objectOf, plainFrom, RowError, textOf } from "./row-columns.ts";
+import { listOf, objectOf, plainFrom, textOf } from "./row-columns.ts";
 import { schemaFromBfcl, schemaFromPython } from "./types.ts";
 
 /** `{id, query, tools, answers}`, tools and answers as text that holds JSON (Salesforce/xlam-function-calling-60k). */

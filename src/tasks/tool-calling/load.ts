@@ -5,10 +5,11 @@
 import { basename, dirname, join } from "node:path";
 import { MulliganError } from "../../core/errors.ts";
 import type { Literal, LiteralObject } from "../../verify/calls/literal.ts";
+import { RowError } from "../rows.ts";
 import { rowFromBfcl, rowFromOpenAi, rowFromXlam } from "./formats.ts";
 import { readJsonRows } from "./json-rows.ts";
 import { expectedCalls, type ToolCallingRow } from "./row.ts";
-import { plainFrom, RowError } from "./row-columns.ts";
+import { plainFrom } from "./row-columns.ts";
 
 export const ROW_FORMATS = ["xlam", "bfcl", "openai"] as const;
 export type RowFormat = (typeof ROW_FORMATS)[number];

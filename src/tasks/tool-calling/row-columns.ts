@@ -6,9 +6,7 @@ import {
   type LiteralObject,
   parseLiteral,
 } from "../../verify/calls/literal.ts";
-
-/** A row that breaks its format; whoever knows the file turns it into a message for the user. */
-export class RowError extends Error {}
+import { RowError } from "../rows.ts";
 
 /** As JSON.parse would have it: objects for Maps, numbers for bigints. */
 export function plainFrom(value: Literal): unknown {
