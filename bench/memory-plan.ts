@@ -8,7 +8,6 @@ import { resolve } from "node:path";
 import type { Datum } from "../src/core/datum.ts";
 import { createLocalEngine } from "../src/engine/index.ts";
 import { planModel } from "../src/engine/local/memory-plan.ts";
-import { openPolicy } from "../src/loop/policy.ts";
 import { argument, closeEngine, peakMebibytes } from "./common.ts";
 
 const model = resolve(argument("model", "models/mini"));
@@ -31,7 +30,7 @@ const { parts, peak } = await planModel(model, options, {
 });
 const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);
 
-const { engine } = await openPolicy(await createLocalEngine(model, options), model);
+const engine = await createLocalEngine(model, options);
 const memory: Record<string, number> = { load: peakMebibytes() };
 const promptOf = (g: number) => Array.from({ length: prefix }, (_, t) => 10 + ((g + t) % 150));
 const started = performance.now();

@@ -8,7 +8,7 @@ import { runExperiment } from "../train/experiment.ts";
 import { tryLargest } from "../train/memory.ts";
 import { describeSampling, originOf, requireSameSource } from "../train/origin.ts";
 import { requireLearner } from "../train/preflight.ts";
-import { openSetup } from "../train/setup.ts";
+import { prepareSetup, startSetup } from "../train/setup.ts";
 import type { CliContext } from "./context.ts";
 import { downloadOptions } from "./download-view.ts";
 import { createExperimentView } from "./experiment-view.ts";
@@ -31,8 +31,12 @@ export async function experiment(
 ): Promise<void> {
   requireLearner(config);
   const failures = file === undefined ? undefined : await loadFailures(file);
-  const memory = await checkMemory(config, { stderr, signal });
-  const setup = await openSetup(config, downloadOptions({ stderr, signal }));
+  const prepared = await prepareSetup(config, downloadOptions({ stderr, signal }));
+  const memory = await checkMemory(config, prepared, { stderr }).catch(async (error) => {
+    await prepared.close();
+    throw error;
+  });
+  const setup = await startSetup(config, prepared);
   const view = createExperimentView(stderr, config.maxSteps);
   try {
     if (failures) {

@@ -5,28 +5,33 @@ import { freeMemory } from "../core/free-memory.ts";
 import type { MemoryPlan } from "../engine/index.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { planRun, type RunMemory, requireMemory, showBytes } from "../train/memory.ts";
+import { type Prepared, prepareSetup } from "../train/setup.ts";
 import type { CliContext } from "./context.ts";
-import { downloadOptions } from "./download-view.ts";
 
 type Output = Pick<CliContext, "stderr" | "signal">;
 
 /** Plans a run. Throws `MulliganError("engine")` when it would not fit, unless the settings ask for a warning. */
-export async function checkMemory(config: MulliganConfig, output: Output): Promise<RunMemory> {
-  const { onHubEvent: onEvent, signal } = downloadOptions(output);
-  const memory = await planRun(config, { onEvent, signal });
+export async function checkMemory(
+  config: MulliganConfig,
+  prepared: Prepared,
+  { stderr }: Pick<Output, "stderr">,
+): Promise<RunMemory> {
+  const memory = await planRun(config, prepared);
   try {
     requireMemory(memory, freeMemory(), config);
   } catch (error) {
     if (config.memoryCheck === "refuse" || !(error instanceof MulliganError)) throw error;
-    output.stderr.write(`warning: ${error.message}\n`);
+    stderr.write(`warning: ${error.message}\n`);
   }
   return memory;
 }
 
 /** The plan of a dry run, which fetches nothing; why there is none, where there is none. */
 export async function showPlan(config: MulliganConfig, { stderr, signal }: Output): Promise<void> {
+  const env = { ...process.env, HF_HUB_OFFLINE: "1" };
   try {
-    const memory = await planRun(config, { signal, env: { ...process.env, HF_HUB_OFFLINE: "1" } });
+    const prepared = await prepareSetup(config, { splits: ["train"], signal, env });
+    const memory = await planRun(config, prepared).finally(prepared.close);
     const free = freeMemory();
     stderr.write(`${renderPlan(memory.plan, free)}\n`);
     requireMemory(memory, free, config);

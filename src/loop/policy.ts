@@ -4,23 +4,19 @@ import type { Engine } from "../engine/contract.ts";
 import { type Chat, loadChat } from "../text/chat.ts";
 
 /** For who needs words as tokens before there is an engine. */
-export { loadChat };
+export { type Chat, loadChat };
 
 export interface Policy {
   engine: Pick<Engine, "sample" | "info" | "forget">;
   chat: Omit<Chat, "tokenizer">;
 }
 
-/**
- * An engine with the chat of the model folder it was started from; `templateKwargs` are variables for its chat template.
- * Throws `MulliganError("tokenizer")`.
- */
-export async function openPolicy<E extends Policy["engine"]>(
+/** An engine with the chat of the model folder it was started from. Throws `MulliganError("tokenizer")`. */
+export function policyOf<E extends Policy["engine"]>(
   engine: E,
+  chat: Chat,
   modelFolder: string,
-  templateKwargs: Readonly<Record<string, unknown>> = {},
-): Promise<{ engine: E; chat: Chat }> {
-  const chat = await loadChat(modelFolder, templateKwargs);
+): { engine: E; chat: Chat } {
   const largest = chat.tokenizer.vocabSize - 1;
   if (largest < engine.info.vocabSize) return { engine, chat };
   throw new MulliganError(

@@ -29,6 +29,7 @@ import { type CollectEvent, collectRun } from "./collect-run.ts";
 import type { MulliganConfig } from "./config.ts";
 import { exportModel } from "./export.ts";
 import { requireKnown } from "./preflight.ts";
+import { evaluationDecoding } from "./sampling.ts";
 import { readRunConfig, readRunJson } from "./saved-run.ts";
 import type { Setup } from "./setup.ts";
 import { type TrainEvent, train } from "./trainer.ts";
@@ -169,15 +170,6 @@ export async function evaluate(
     ...options,
     ...(signal && { signal }),
   });
-}
-
-function evaluationDecoding({
-  eval: { temperature },
-  maxAttemptLength,
-  maxCompletionLength,
-}: MulliganConfig) {
-  const attempt = { temperature, topP: 1, topK: 0, maxTokens: maxAttemptLength };
-  return { attempt, reflection: { ...attempt, maxTokens: maxCompletionLength }, retry: attempt };
 }
 
 async function record(folder: RunFolder, event: TrainEvent): Promise<void> {

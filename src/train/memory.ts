@@ -12,19 +12,9 @@ import {
   type MemoryWork,
   planModel,
 } from "../engine/index.ts";
-import type { FetchOptions } from "../hub/fetch-model.ts";
-import { loadChat } from "../loop/policy.ts";
-import { openTask } from "../tasks/open-task.ts";
 import type { MulliganConfig } from "./config.ts";
-import { lengthsOf } from "./preflight.ts";
-import { engineOptions, findModel, problemsOf, weightsOf } from "./setup.ts";
-
-/** Tokens of the longest episode, its sampled turns empty: up to the attempt, to the reflection, to the retry. */
-export interface EpisodeLengths {
-  prompt: number;
-  asked: number;
-  retry: number;
-}
+import type { EpisodeLengths } from "./preflight.ts";
+import { engineOptions, type Prepared, weightsOf } from "./setup.ts";
 
 export interface RunMemory {
   plan: MemoryPlan;
@@ -32,33 +22,22 @@ export interface RunMemory {
   largest: GroupShape;
 }
 
-/** Throws what opening the task, finding the model and reading its files throw. */
+/** Throws what reading the model's files throws. */
 export async function planRun(
   settings: MulliganConfig,
-  fetching: Pick<FetchOptions, "signal" | "onEvent" | "env"> = {},
+  { model, lengths }: Pick<Prepared, "model" | "lengths">,
 ): Promise<RunMemory> {
-  const { task, close } = await openTask(settings.task, settings);
-  try {
-    const problems = await problemsOf(task, "train", settings.collect.maxProblems);
-    const { folder } = await findModel(settings.model, fetching);
-    const chat = await loadChat(folder, settings.chatTemplateKwargs);
-    const longest = { prompt: 0, asked: 0, retry: 0 };
-    for (const { id, row } of problems) {
-      const lengths = lengthsOf({ chat }, task, id, row);
-      for (const key of ["prompt", "asked", "retry"] as const) {
-        longest[key] = Math.max(longest[key], lengths[key]);
-      }
-    }
-    const { weights, adapter } = weightsOf(settings, folder, undefined);
-    const work = workOf(settings, longest);
-    const groups = groupsPerRun(work.trained, settings.maxTokensPerRun);
-    return {
-      plan: await planModel(weights, engineOptions(settings, adapter), work),
-      largest: { ...work.trained, groups },
-    };
-  } finally {
-    await close();
+  const longest = { prompt: 0, asked: 0, retry: 0 };
+  for (const one of lengths.train) {
+    for (const key of ["prompt", "asked", "retry"] as const) longest[key] = Math.max(longest[key], one[key]);
   }
+  const { weights, adapter } = weightsOf(settings, model, undefined);
+  const work = workOf(settings, longest);
+  const groups = groupsPerRun(work.trained, settings.maxTokensPerRun);
+  return {
+    plan: await planModel(weights, engineOptions(settings, adapter), work),
+    largest: { ...work.trained, groups },
+  };
 }
 
 /** What a run's steps sample and train on, all turns as long as allowed. */

@@ -63,19 +63,25 @@ export function requireKnown(failures: readonly Failure[], rows: Rows, { engine 
   }
 }
 
+/** Tokens of an episode whose sampled turns are empty: up to the attempt, to the reflection, to the retry. */
+export interface EpisodeLengths {
+  prompt: number;
+  asked: number;
+  retry: number;
+}
+
 /**
- * Throws `MulliganError("task")` when a prompt of some problem throws, `("context")` when its episode could leave no
- * token for the retry, were attempt and reflection as long as allowed.
+ * Throws `MulliganError("context")` when some problem's episode could leave no token for the retry, were attempt and
+ * reflection as long as allowed. `lengths` are those of the problems, in order.
  */
 export function requireEpisodes(
-  policy: Policy,
-  task: Task,
+  { contextLength }: Pick<EngineInfo, "contextLength">,
   problems: readonly Problem[],
+  lengths: readonly EpisodeLengths[],
   { maxAttemptLength, maxCompletionLength }: MulliganConfig,
 ): void {
-  const { contextLength } = policy.engine.info;
-  for (const { id, row } of problems) {
-    const { prompt, retry } = lengthsOf(policy, task, id, row);
+  for (const [index, { prompt, retry }] of lengths.entries()) {
+    const { id } = problems[index]!;
     const longest = retry + maxAttemptLength + maxCompletionLength;
     if (longest < contextLength) continue;
     const limit = `the model's context of ${contextLength} tokens`;
@@ -96,13 +102,8 @@ export function requireEpisodes(
   }
 }
 
-/** Tokens before the attempt, the reflection and the retry, when what is sampled is empty. */
-export function lengthsOf(
-  { chat }: Pick<Policy, "chat">,
-  task: Task,
-  id: string,
-  row: unknown,
-): { prompt: number; asked: number; retry: number } {
+/** Throws `MulliganError("task")` when a prompt of the problem throws. */
+export function lengthsOf(chat: Policy["chat"], task: Task, { id, row }: Problem): EpisodeLengths {
   try {
     task.plainRetryPrompt(row);
     const prompt = chat.start(task.prompt(row), task.tools?.(row));

@@ -25,3 +25,13 @@ export function reflectionDecoding({
 }: MulliganConfig): Decoding {
   return { temperature, topP, topK, maxTokens: maxCompletionLength };
 }
+
+/** Decoding of evaluated turns. */
+export function evaluationDecoding({
+  eval: { temperature },
+  maxAttemptLength,
+  maxCompletionLength,
+}: MulliganConfig) {
+  const attempt = { temperature, topP: 1, topK: 0, maxTokens: maxAttemptLength };
+  return { attempt, reflection: { ...attempt, maxTokens: maxCompletionLength }, retry: attempt };
+}

@@ -18,11 +18,11 @@ import {
 import { requireSupported } from "../engine/local/supported.ts";
 import { type FetchOptions, fetchModel, type HubEvent } from "../hub/fetch-model.ts";
 import { parseReference } from "../hub/reference.ts";
-import { openPolicy } from "../loop/policy.ts";
+import { type Chat, loadChat, policyOf } from "../loop/policy.ts";
 import { openTask } from "../tasks/open-task.ts";
 import { SPLITS } from "../tasks/split.ts";
 import type { MulliganConfig } from "./config.ts";
-import { requireEpisodes } from "./preflight.ts";
+import { type EpisodeLengths, lengthsOf, requireEpisodes } from "./preflight.ts";
 
 export type { HubEvent };
 
@@ -30,7 +30,7 @@ export interface Setup {
   config: MulliganConfig;
   /** Hugging Face folder that the engine started from. */
   model: string;
-  policy: Awaited<ReturnType<typeof openPolicy<Engine>>>;
+  policy: { engine: Engine; chat: Chat };
   task: Task;
   /** As many of each split as the configuration says; none of a split that was not asked for. */
   problems: Readonly<Record<Split, readonly Problem[]>>;
@@ -39,15 +39,30 @@ export interface Setup {
   close(): Promise<void>;
 }
 
-export interface SetupOptions {
-  /** A folder of weights to use instead of the model's own, or of an adapter to use with them. */
-  checkpoint?: string;
+/** What a configuration names, before there is an engine. */
+export interface Prepared extends Pick<Setup, "task" | "problems" | "model"> {
+  /** The model's name as a run writes it down. */
+  name: string;
+  chat: Chat;
+  /** Of the problems, in their order. */
+  lengths: Readonly<Record<Split, readonly EpisodeLengths[]>>;
+  close(): Promise<void>;
+}
+
+export interface PrepareOptions {
   /** Default: all. */
   splits?: readonly Split[];
   /** How a model of the hub is coming. */
   onHubEvent?: (event: HubEvent) => void;
   /** Stops fetching a model. */
   signal?: AbortSignal;
+  /** Where the hub's settings are read. Default: the process's own. */
+  env?: NodeJS.ProcessEnv;
+}
+
+export interface SetupOptions extends PrepareOptions {
+  /** A folder of weights to use instead of the model's own, or of an adapter to use with them. */
+  checkpoint?: string;
 }
 
 /** The shipped models, beside dist/ and src/ in the package. */
@@ -78,38 +93,57 @@ export async function findModel(
   return { folder, model: `${reference.name}@${commit}` };
 }
 
-/**
- * Throws `MulliganError` where model, task or a problem cannot be used. `threads: 0` becomes the number of cores, and a
- * hub name gets its commit: they are written down with the run, which keeps them when it goes on.
- */
-export async function openSetup(
+/** Throws `MulliganError` where model, task or a problem cannot be used. Close it, or its verifier stays. */
+export async function prepareSetup(
   settings: MulliganConfig,
-  { checkpoint, splits = SPLITS, onHubEvent, signal }: SetupOptions = {},
-): Promise<Setup> {
-  const { task, close: closeTask } = await openTask(settings.task, settings);
-  let engine: Engine | undefined;
-  const close = async () => {
-    await Promise.all([engine?.close(), closeTask()]);
-  };
+  { splits = SPLITS, onHubEvent: onEvent, ...fetching }: PrepareOptions = {},
+): Promise<Prepared> {
+  const { task, close } = await openTask(settings.task, settings);
   try {
     const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };
     for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
     // last: it may take long
-    const { folder, model } = await findModel(settings.model, { onEvent: onHubEvent, signal });
-    const { weights, adapter } = weightsOf(settings, folder, checkpoint);
+    const { folder, model } = await findModel(settings.model, { onEvent, ...fetching });
+    const chat = await loadChat(folder, settings.chatTemplateKwargs);
+    const of = (split: Split) => problems[split].map((problem) => lengthsOf(chat, task, problem));
+    const lengths = { train: of("train"), validation: of("validation"), test: of("test") };
+    return { task, problems, model: folder, name: model, chat, lengths, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** prepareSetup and startSetup in one. Throws what they throw. */
+export async function openSetup(
+  settings: MulliganConfig,
+  { checkpoint, ...preparing }: SetupOptions = {},
+): Promise<Setup> {
+  return startSetup(settings, await prepareSetup(settings, preparing), checkpoint);
+}
+
+/**
+ * Loads the model of what was prepared, which it closes when that fails. Throws `MulliganError` where the model cannot be
+ * loaded or an episode finds no room in its context. `threads: 0` becomes the number of cores, and a hub name
+ * gets its commit: they are written down with the run, which keeps them when it goes on.
+ */
+export async function startSetup(
+  settings: MulliganConfig,
+  prepared: Prepared,
+  checkpoint?: string,
+): Promise<Setup> {
+  const { task, problems, model, name, chat, lengths } = prepared;
+  let engine: Engine | undefined;
+  const close = async () => {
+    await Promise.all([engine?.close(), prepared.close()]);
+  };
+  try {
+    const { weights, adapter } = weightsOf(settings, model, checkpoint);
     engine = await createLocalEngine(weights, engineOptions(settings, adapter));
-    const config = { ...settings, model, threads: engine.info.threads };
-    const policy = await openPolicy(engine, folder, config.chatTemplateKwargs);
-    for (const split of splits) requireEpisodes(policy, task, problems[split], config);
-    return {
-      config,
-      model: folder,
-      policy,
-      task,
-      problems,
-      profile: async () => engine?.profile?.(),
-      close,
-    };
+    const config = { ...settings, model: name, threads: engine.info.threads };
+    const policy = policyOf(engine, chat, model);
+    for (const split of SPLITS) requireEpisodes(engine.info, problems[split], lengths[split], config);
+    return { config, model, policy, task, problems, profile: async () => engine?.profile?.(), close };
   } catch (error) {
     await close();
     throw error;
@@ -159,7 +193,7 @@ function countOf({ collect, eval: evaluation }: MulliganConfig, split: Split): n
 }
 
 /** The first `count` problems of a split. Throws `MulliganError("data")` when it has none. */
-export async function problemsOf(task: Task, split: Split, count: number): Promise<readonly Problem[]> {
+async function problemsOf(task: Task, split: Split, count: number): Promise<readonly Problem[]> {
   const problems = (await task.problems(split)).slice(0, count);
   if (problems.length > 0) return problems;
   throw new MulliganError("data", `task "${task.name}": the ${split} split must have problems, got none`, {

@@ -10,6 +10,7 @@ import { attemptProblems } from "../loop/attempt.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
 import { openTask } from "../tasks/open-task.ts";
 import type { MulliganConfig } from "./config.ts";
+import { evaluationDecoding } from "./sampling.ts";
 import { readRunConfig, requireFinished, trainedWeights } from "./saved-run.ts";
 import { openSetup } from "./setup.ts";
 
@@ -89,12 +90,7 @@ async function firstTries(
   });
   try {
     const { task, policy, problems } = setup;
-    const decoding = {
-      temperature: config.eval.temperature,
-      topP: 1,
-      topK: 0,
-      maxTokens: config.maxAttemptLength,
-    };
+    const decoding = evaluationDecoding(config).attempt;
     const verdicts = await inBatches(
       `${name ?? task.name}, ${checkpoint === undefined ? "starting" : "trained"} model`,
       problems.test,
