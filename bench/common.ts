@@ -1,5 +1,5 @@
 /** What benchmarks share: their command line, and how they show a profile. */
-import { renderProfile } from "../src/cli/profile-view.ts";
+import { renderProfile } from "../src/cli/view/profile-view.ts";
 import type { Engine } from "../src/engine/index.ts";
 
 /** `--name value` of the command line. */

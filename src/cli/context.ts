@@ -8,7 +8,7 @@ import type { MulliganConfig } from "../train/config.ts";
 import { holdsWeights } from "../train/setup.ts";
 import { type ConfigFile, loadConfigFile, type PartialConfig, resolveConfig } from "./config.ts";
 import { flagsFromOptions } from "./flags.ts";
-import type { ProgressStream } from "./progress.ts";
+import type { ProgressStream } from "./view/progress.ts";
 
 export interface CliContext {
   presets: Readonly<Record<string, PartialConfig>>;

@@ -10,10 +10,10 @@ import { describeSampling, originOf, requireSameSource } from "../train/origin.t
 import { requireLearner } from "../train/preflight.ts";
 import { prepareSetup, startSetup } from "../train/setup.ts";
 import type { CliContext } from "./context.ts";
-import { downloadOptions } from "./download-view.ts";
-import { createExperimentView } from "./experiment-view.ts";
-import { checkMemory } from "./memory-view.ts";
-import { closeSetup } from "./profile-view.ts";
+import { downloadOptions } from "./view/download-view.ts";
+import { createExperimentView } from "./view/experiment-view.ts";
+import { checkMemory } from "./view/memory-view.ts";
+import { closeSetup } from "./view/profile-view.ts";
 
 export interface ExperimentCommand extends RunFolderOptions {
   /** Path of a failures.jsonl. */

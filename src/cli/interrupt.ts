@@ -1,6 +1,6 @@
 /** Ctrl-C: the first asks for a clean stop, the second ends the process at once. */
 import type { EventEmitter } from "node:events";
-import type { ProgressStream } from "./progress.ts";
+import type { ProgressStream } from "./view/progress.ts";
 
 export interface Interrupt {
   /** Aborted by the first Ctrl-C. */

@@ -1,10 +1,10 @@
 /** `mulligan bench`: how fast the engine is on this machine. Parses, calls, prints. */
 import { type Command, Option } from "commander";
-import { DEVICES } from "../core/device.ts";
-import { type BenchOptions, type BenchReport, benchEngine } from "../engine/index.ts";
-import type { CliContext } from "./context.ts";
-import { positiveInteger } from "./context.ts";
-import { renderProfile } from "./profile-view.ts";
+import { DEVICES } from "../../core/device.ts";
+import { type BenchOptions, type BenchReport, benchEngine } from "../../engine/index.ts";
+import type { CliContext } from "../context.ts";
+import { positiveInteger } from "../context.ts";
+import { renderProfile } from "../view/profile-view.ts";
 
 const HELP = `
 Compares a training step of a 5 M-parameter model with the rate of a plain 1024 × 1024 × 1024 matrix product

@@ -1,13 +1,13 @@
 /** `mulligan eval`: the table of a model, with controls and intervals. Parses, calls, prints. */
 import { type Command, Option } from "commander";
-import { renderEvaluation } from "../evaluate/index.ts";
-import { evaluate } from "../train/experiment.ts";
-import { openSetup } from "../train/setup.ts";
-import { type CliContext, checkpointFrom, configFromOptions, type Options } from "./context.ts";
-import { downloadOptions } from "./download-view.ts";
-import { createExperimentView } from "./experiment-view.ts";
-import { addConfigFlags } from "./flags.ts";
-import { closeSetup } from "./profile-view.ts";
+import { renderEvaluation } from "../../evaluate/index.ts";
+import { evaluate } from "../../train/experiment.ts";
+import { openSetup } from "../../train/setup.ts";
+import { type CliContext, checkpointFrom, configFromOptions, type Options } from "../context.ts";
+import { addConfigFlags } from "../flags.ts";
+import { downloadOptions } from "../view/download-view.ts";
+import { createExperimentView } from "../view/experiment-view.ts";
+import { closeSetup } from "../view/profile-view.ts";
 
 const HELP = `
 Examples:

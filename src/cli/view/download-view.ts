@@ -1,6 +1,6 @@
 /** Shows how a model of the hub is coming: one line that counts megabytes, or a word on why the cache was used. */
-import type { HubEvent, SetupOptions } from "../train/setup.ts";
-import type { CliContext } from "./context.ts";
+import type { HubEvent, SetupOptions } from "../../train/setup.ts";
+import type { CliContext } from "../context.ts";
 import { createProgress, type Progress, type ProgressStream } from "./progress.ts";
 
 /** For `openSetup`: shows downloads on stderr, and lets Ctrl-C stop them. */

@@ -1,6 +1,6 @@
 /** What was collected, for people: problems by difficulty, attempts by outcome and mistake, lengths. */
-import { printable } from "../core/printable.ts";
-import type { CollectSummary, LengthSummary } from "../evaluate/collect-summary.ts";
+import { printable } from "../../core/printable.ts";
+import type { CollectSummary, LengthSummary } from "../../evaluate/collect-summary.ts";
 
 /** Lines that end with a newline. */
 export function renderCollectSummary(summary: CollectSummary): string {

@@ -1,12 +1,12 @@
 /** `mulligan check-task`: tries a task's verifier on right answers and on junk. Parses, calls, prints. */
 
 import { type Command, Option } from "commander";
-import { MulliganError } from "../core/errors.ts";
-import { excerpt, printable } from "../core/printable.ts";
-import { checkTask, isSound, type Probe, type TaskCheck } from "../tasks/check-task.ts";
-import { openTask } from "../tasks/open-task.ts";
-import { type CliContext, configFromOptions, type Options, positiveInteger } from "./context.ts";
-import { addConfigFlags } from "./flags.ts";
+import { MulliganError } from "../../core/errors.ts";
+import { excerpt, printable } from "../../core/printable.ts";
+import { checkTask, isSound, type Probe, type TaskCheck } from "../../tasks/check-task.ts";
+import { openTask } from "../../tasks/open-task.ts";
+import { type CliContext, configFromOptions, type Options, positiveInteger } from "../context.ts";
+import { addConfigFlags } from "../flags.ts";
 
 const HELP = `
 Gold answers come from the task's answer(row), or from the column "answer". They must pass; junk must fail: nothing, random

@@ -4,9 +4,9 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
-import { unwritable } from "../core/atomic-file.ts";
-import { MulliganError } from "../core/errors.ts";
-import type { CliContext } from "./context.ts";
+import { unwritable } from "../../core/atomic-file.ts";
+import { MulliganError } from "../../core/errors.ts";
+import type { CliContext } from "../context.ts";
 
 const HELP = `
 Examples:
@@ -15,7 +15,7 @@ Examples:
 `;
 
 /** Beside dist/ and src/ in the package. */
-const STARTER = fileURLToPath(new URL("../../starter", import.meta.url));
+const STARTER = fileURLToPath(new URL("../../../starter", import.meta.url));
 const FILES = ["task.ts", "rows.jsonl", "mulligan.config.ts"];
 
 export function registerInit(program: Command, context: CliContext): void {

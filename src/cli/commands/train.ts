@@ -1,9 +1,9 @@
 /** `mulligan train`: stage 2 of the method, with collecting and evaluation around it. Parses, calls, prints. */
 import type { Command } from "commander";
-import { type CliContext, configFromOptions, type Options } from "./context.ts";
-import { experiment } from "./experiment.ts";
-import { addConfigFlags, GROUPS, type GroupName } from "./flags.ts";
-import { showPlan } from "./memory-view.ts";
+import { type CliContext, configFromOptions, type Options } from "../context.ts";
+import { experiment } from "../experiment.ts";
+import { addConfigFlags, GROUPS, type GroupName } from "../flags.ts";
+import { showPlan } from "../view/memory-view.ts";
 
 const HELP = `
 Settings come from, later over earlier: defaults, --preset, the configuration file, flags.

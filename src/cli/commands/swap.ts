@@ -1,11 +1,11 @@
 /** `mulligan swap`: whose doing is a run's gain, the reflections' or the retries'? Parses, calls, prints. */
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { renderSwap } from "../evaluate/index.ts";
-import { runFolderAt } from "../store/run-folder.ts";
-import { swapRun } from "../train/swap.ts";
-import type { CliContext } from "./context.ts";
-import { createExperimentView } from "./experiment-view.ts";
+import { renderSwap } from "../../evaluate/index.ts";
+import { runFolderAt } from "../../store/run-folder.ts";
+import { swapRun } from "../../train/swap.ts";
+import type { CliContext } from "../context.ts";
+import { createExperimentView } from "../view/experiment-view.ts";
 
 const HELP = `
 Example:

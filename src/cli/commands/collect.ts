@@ -1,18 +1,18 @@
 /** `mulligan collect`: stage 1 of the method, failed attempts as a file. Parses, calls, prints. */
 import type { Command } from "commander";
-import type { CollectSummary } from "../evaluate/collect-summary.ts";
-import { createRunFolder, type RunFolderOptions } from "../store/run-folder.ts";
-import { collectRun } from "../train/collect-run.ts";
-import { requireOwnSettings } from "../train/experiment.ts";
-import { readRunJson } from "../train/saved-run.ts";
-import { openSetup } from "../train/setup.ts";
-import { renderCollectSummary } from "./collect-summary.ts";
-import { type CliContext, configFromOptions, type Options } from "./context.ts";
-import { downloadOptions } from "./download-view.ts";
-import { howToContinue } from "./experiment.ts";
-import { createExperimentView } from "./experiment-view.ts";
-import { addConfigFlags } from "./flags.ts";
-import { closeSetup } from "./profile-view.ts";
+import type { CollectSummary } from "../../evaluate/collect-summary.ts";
+import { createRunFolder, type RunFolderOptions } from "../../store/run-folder.ts";
+import { collectRun } from "../../train/collect-run.ts";
+import { requireOwnSettings } from "../../train/experiment.ts";
+import { readRunJson } from "../../train/saved-run.ts";
+import { openSetup } from "../../train/setup.ts";
+import { type CliContext, configFromOptions, type Options } from "../context.ts";
+import { howToContinue } from "../experiment.ts";
+import { addConfigFlags } from "../flags.ts";
+import { renderCollectSummary } from "../view/collect-summary.ts";
+import { downloadOptions } from "../view/download-view.ts";
+import { createExperimentView } from "../view/experiment-view.ts";
+import { closeSetup } from "../view/profile-view.ts";
 
 const HELP = `
 Writes failures.jsonl into the run folder, one distinct failed attempt a line with its exact tokens, and what was

@@ -1,6 +1,6 @@
 /** The time by graph and kind of op as people read it. */
-import type { EngineProfile, GraphTime } from "../core/profile.ts";
-import type { Setup } from "../train/setup.ts";
+import type { EngineProfile, GraphTime } from "../../core/profile.ts";
+import type { Setup } from "../../train/setup.ts";
 import type { ProgressStream } from "./progress.ts";
 
 /** Ops and graphs shown; the others are summed up. */

@@ -1,11 +1,11 @@
 /** `mulligan transfer`: what a run changed on tasks that it did not train. Parses, calls, prints. */
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { renderTransfer } from "../evaluate/index.ts";
-import { runFolderAt } from "../store/run-folder.ts";
-import { MINI_TASKS, otherTasksFrom, transferRun } from "../train/transfer.ts";
-import { type CliContext, positiveInteger } from "./context.ts";
-import { createExperimentView } from "./experiment-view.ts";
+import { renderTransfer } from "../../evaluate/index.ts";
+import { runFolderAt } from "../../store/run-folder.ts";
+import { MINI_TASKS, otherTasksFrom, transferRun } from "../../train/transfer.ts";
+import { type CliContext, positiveInteger } from "../context.ts";
+import { createExperimentView } from "../view/experiment-view.ts";
 
 const HELP = `
 A loss is forgetting, a gain is transfer. Both models attempt the same test problems with the same draws.

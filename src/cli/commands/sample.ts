@@ -1,19 +1,19 @@
 /** `mulligan sample`: episodes that a person can read. Parses, calls, prints. */
 import { type Command, Option } from "commander";
-import type { Split } from "../core/task.ts";
-import { renderEpisodes } from "../evaluate/index.ts";
-import { evaluate } from "../train/experiment.ts";
-import { openSetup } from "../train/setup.ts";
+import type { Split } from "../../core/task.ts";
+import { renderEpisodes } from "../../evaluate/index.ts";
+import { evaluate } from "../../train/experiment.ts";
+import { openSetup } from "../../train/setup.ts";
 import {
   type CliContext,
   checkpointFrom,
   configFromOptions,
   type Options,
   positiveInteger,
-} from "./context.ts";
-import { downloadOptions } from "./download-view.ts";
-import { addConfigFlags } from "./flags.ts";
-import { closeSetup } from "./profile-view.ts";
+} from "../context.ts";
+import { addConfigFlags } from "../flags.ts";
+import { downloadOptions } from "../view/download-view.ts";
+import { closeSetup } from "../view/profile-view.ts";
 
 /** Problems to attempt for each episode asked for: an episode needs a failure. */
 const PROBLEMS_PER_EPISODE = 10;

@@ -1,12 +1,12 @@
 /** A run's planned memory as people read it, against what is free. */
 
-import { MulliganError } from "../core/errors.ts";
-import { freeMemory } from "../core/free-memory.ts";
-import type { MemoryPlan } from "../engine/index.ts";
-import type { MulliganConfig } from "../train/config.ts";
-import { planRun, type RunMemory, requireMemory, showBytes } from "../train/memory.ts";
-import { type Prepared, prepareSetup } from "../train/setup.ts";
-import type { CliContext } from "./context.ts";
+import { MulliganError } from "../../core/errors.ts";
+import { freeMemory } from "../../core/free-memory.ts";
+import type { MemoryPlan } from "../../engine/index.ts";
+import type { MulliganConfig } from "../../train/config.ts";
+import { planRun, type RunMemory, requireMemory, showBytes } from "../../train/memory.ts";
+import { type Prepared, prepareSetup } from "../../train/setup.ts";
+import type { CliContext } from "../context.ts";
 
 type Output = Pick<CliContext, "stderr" | "signal">;
 

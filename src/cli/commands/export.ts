@@ -1,11 +1,11 @@
 /** `mulligan export`: a model for other programs. Parses, calls, prints. */
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { EXPORT_DTYPES, EXPORT_FORMATS, type ExportOptions } from "../engine/index.ts";
-import { exportCheckpoint } from "../train/export.ts";
-import { type CliContext, checkpointFrom, configFromOptions, type Options } from "./context.ts";
-import { downloadOptions } from "./download-view.ts";
-import { addConfigFlags } from "./flags.ts";
+import { EXPORT_DTYPES, EXPORT_FORMATS, type ExportOptions } from "../../engine/index.ts";
+import { exportCheckpoint } from "../../train/export.ts";
+import { type CliContext, checkpointFrom, configFromOptions, type Options } from "../context.ts";
+import { addConfigFlags } from "../flags.ts";
+import { downloadOptions } from "../view/download-view.ts";
 
 const HELP = `
 Examples:

@@ -1,5 +1,5 @@
 /** Shows the events of a run: a progress line for the stage under way, and a line that stays for each result. */
-import type { ExperimentEvent } from "../train/experiment.ts";
+import type { ExperimentEvent } from "../../train/experiment.ts";
 import { createProgress, type Progress, type ProgressFacts, type ProgressStream } from "./progress.ts";
 
 /** Beyond this share it is the limit that fails, not the model. */

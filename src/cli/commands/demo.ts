@@ -1,9 +1,9 @@
 /** `mulligan demo`: collect, train, evaluate, table, in minutes. Parses, calls, prints. */
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { type CliContext, configFromOptions, type Options } from "./context.ts";
-import { experiment } from "./experiment.ts";
-import { addConfigFlags } from "./flags.ts";
+import { type CliContext, configFromOptions, type Options } from "../context.ts";
+import { experiment } from "../experiment.ts";
+import { addConfigFlags } from "../flags.ts";
 
 const HELP = `
 What happens:
