@@ -3,6 +3,7 @@
  * tasks, text or the method. All losses are sums over tokens: normalisation is folded into the per-token weights.
  */
 import type { Datum } from "../core/datum.ts";
+import type { KlEstimator } from "../core/kl.ts";
 import type { EngineProfile } from "../core/profile.ts";
 
 export interface SampleRequest {
@@ -29,8 +30,6 @@ export interface Sample {
   logprobs: Float32Array;
   stopReason: "stop" | "length";
 }
-
-export type KlEstimator = "k1" | "k2" | "k3";
 
 /**
  * r = exp(logp - logprobs). Sums over tokens (Tinker's definitions):

@@ -24,7 +24,7 @@ export {
 export { type Rotation, rope } from "./ops/rope.ts";
 export { concat, split, transpose } from "./ops/shape.ts";
 export { logSoftmax, softmax, tokenLogprob } from "./ops/softmax.ts";
-export { createSession, type Feed, type Session } from "./session.ts";
+export { createSession, type Feed, type Session, type SessionOptions } from "./session.ts";
 export {
   type Dim,
   type DType,

@@ -1,5 +1,6 @@
 /** The method as arithmetic: rewards to advantages, episodes to datums. Pure functions; no engine, no I/O. */
 
+export { estimateKl } from "../core/kl.ts";
 export {
   type GroupAdvantages,
   type GroupState,
@@ -19,7 +20,7 @@ export {
 } from "./completions.ts";
 export { type Batch, type BatchOptions, buildBatch, datumFromCompletion, learntLength } from "./datums.ts";
 export { METRICS, type MetricName, type Metrics } from "./metric-names.ts";
-export { batchMetrics, estimateKl, policyMetrics, samplingMetrics } from "./metrics.ts";
+export { batchMetrics, policyMetrics, samplingMetrics } from "./metrics.ts";
 export { type LossType, type NormalizationOptions, tokenWeights } from "./normalization.ts";
 export { controlRewards, episodeReward, type RewardKind, verdictReward } from "./rewards.ts";
 export { learningRateAt, type ScheduleOptions } from "./schedule.ts";

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { estimateKl } from "../core/kl.ts";
 import type { Completion } from "./completions.ts";
 import { buildBatch } from "./datums.ts";
-import { batchMetrics, estimateKl, policyMetrics, samplingMetrics } from "./metrics.ts";
+import { batchMetrics, policyMetrics, samplingMetrics } from "./metrics.ts";
 
 const options = {
   scaleRewards: "none",

@@ -2,6 +2,7 @@
  * Metrics that follow from a batch and from the trainer's log-probabilities on it. Pure numbers: what needs a clock,
  * an optimiser or text is added by others.
  */
+import { estimateKl, type KlEstimator } from "../core/kl.ts";
 import { average, type GroupState, scored } from "./advantages.ts";
 import type { Completion } from "./completions.ts";
 import { type Batch, learntLength } from "./datums.ts";
@@ -54,7 +55,7 @@ export function samplingMetrics(batch: Batch, logprobs: readonly Float32Array[])
 export function policyMetrics(
   batch: Batch,
   logprobs: readonly Float32Array[],
-  options: { epsilon: number; epsilonHigh: number; klEstimator: "k1" | "k2" | "k3" },
+  options: { epsilon: number; epsilonHigh: number; klEstimator: KlEstimator },
 ): Metrics {
   const tokens = learntTokens(batch, logprobs);
   const share = (holds: (token: LearntToken) => boolean) =>
@@ -70,19 +71,6 @@ export function policyMetrics(
     "clip_ratio/high_mean": high,
     "clip_ratio/region_mean": low === null || high === null ? null : low + high,
   });
-}
-
-/** Schulman's estimators of KL(p ‖ reference) from one token that p drew. */
-export function estimateKl(logprob: number, reference: number, estimator: "k1" | "k2" | "k3"): number {
-  const difference = reference - logprob;
-  switch (estimator) {
-    case "k1":
-      return -difference;
-    case "k2":
-      return 0.5 * difference ** 2;
-    case "k3":
-      return Math.expm1(difference) - difference;
-  }
 }
 
 interface LearntToken {

@@ -5,8 +5,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Datum } from "../core/datum.ts";
+import type { KlEstimator } from "../core/kl.ts";
 import { uniform } from "../core/rng.ts";
-import type { AdamParams, Engine, KlEstimator, Loss, Sample } from "../engine/contract.ts";
+import type { AdamParams, Engine, Loss, Sample } from "../engine/contract.ts";
 
 interface Row {
   logits: number[];

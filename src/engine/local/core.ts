@@ -4,18 +4,20 @@
  */
 import type { Device } from "../../core/device.ts";
 import { MulliganError } from "../../core/errors.ts";
-import { type EngineProfile, type GraphTime, longestFirst } from "../../core/profile.ts";
+import type { EngineProfile } from "../../core/profile.ts";
 import type { Quantization } from "../../core/quantization.ts";
-import { createSession, type Feed, freezeInputs, type Graph, type Session } from "../../graph/index.ts";
+import { type Feed, freezeInputs, type Graph } from "../../graph/index.ts";
 import { saveModel } from "../../model/folder.ts";
 import { parameterCount } from "../../model/parameters.ts";
 import { fuseTensors } from "../../model/tensors.ts";
 import type { AdamParams, Engine, EngineInfo, Loss } from "../contract.ts";
-import { adamStep, createAdamState, requireFiniteGradient, sumOfSquares } from "./adamw.ts";
+import { requireFiniteGradient } from "./adamw.ts";
+import { createGraphs, type Graphs, LARGE_MODEL } from "./graphs.ts";
 import { checkDatums, checkTemperature } from "./input-check.ts";
 import { createKvStore } from "./kv-store.ts";
 import { createMemoryPool } from "./memory-pool.ts";
-import { addTo, runForward, runForwardBackward } from "./passes.ts";
+import { createOptimizer, type Share } from "./optimizer.ts";
+import { runForward, runForwardBackward } from "./passes.ts";
 import type { Sampler } from "./prefill.ts";
 import { runSample } from "./sampler.ts";
 import { extendGraph, prefillGraph, stepGraph } from "./sampling-graph.ts";
@@ -52,17 +54,6 @@ export interface LocalEngineOptions {
 const SMALL_MODEL = 2 ** 21;
 const SMALL_STEP = 2 ** 24;
 
-/** Memory that replicas of one model have in common. Each computes with its own copy: the runtime takes no shared memory. */
-export interface Share {
-  /** Which replica this is. */
-  index: number;
-  /** What learns, after the last step; each replica takes its slice. */
-  weights: Float32Array;
-  adam: { m: Float32Array; v: Float32Array; steps: Int32Array };
-  /** One per replica. */
-  gradients: readonly Float32Array[];
-}
-
 /** An optimiser's step by replicas: all sum up gradients, then all step, then all settle. */
 export interface Core extends Engine {
   /** Of graphs with packed weights only what ran since these changed. */
@@ -82,19 +73,13 @@ export interface Core extends Engine {
 /** Packing copies the weights. Arbitrary: the largest model measured has 5 M parameters (docs/benchmarks.md). */
 const PACKED_MODEL = 2 ** 24;
 
-/**
- * Graphs of a larger model do not all keep the memory that a run has needed: kept by every graph, it came to several times
- * the weights. Those of sampling give it back after each run; of those of training, which need most, one is there at a time:
- * given back piece by piece their memory falls apart and is held all the same (docs/decisions/0015-memory-plan.md).
- */
-export const LARGE_MODEL = 2 ** 24;
-
 export function createCore(
   weights: Weights,
   threads: number,
   options: LocalEngineOptions = {},
   share?: Share,
 ): Core {
+  const { device = "cpu", profile = false } = options;
   const { config } = weights;
   const parameters = parameterCount(config);
   const trained = trainedOf(weights);
@@ -104,35 +89,6 @@ export function createCore(
     options.reference === false
       ? undefined
       : { ...feeds, ...weightFeeds(tensors, Float32Array.from(trained.flat)) };
-  const size = trained.flat.length;
-  const adam = share ? { step: 0, ...share.adam } : createAdamState(size);
-  const gradients = share?.gradients ?? [new Float32Array(size)];
-  const gradient = gradients[share?.index ?? 0]!;
-  const slice = sliceOf(size, share);
-  const ranges = trained.parameters.flatMap(({ offset, size, decay }) => {
-    const [start, end] = [Math.max(offset, slice.start), Math.min(offset + size, slice.end)];
-    return start < end ? [{ start, end, decay }] : [];
-  });
-
-  const { device = "cpu", profile = false } = options;
-  let current = threads;
-  /** Kept until close; and graphs with the weights in them, kept until these change. */
-  const [sessions, packed]: [Sessions, Sessions] = [new Map(), new Map()];
-  /** A large model's graph of training, kept until another or the end of the call. */
-  const passing: Sessions = new Map();
-  const isLarge = parameters > LARGE_MODEL;
-  /** Compiled on first use. */
-  const session = (graph: string, build: () => Graph, workers = current, among = sessions) => {
-    const key = `${graph}, ${workers} ${workers === 1 ? "thread" : "threads"}`;
-    let compiled = among.get(key);
-    if (!compiled) {
-      const memory = !isLarge ? "kept" : among === passing ? "pooled" : "returned";
-      compiled = createSession(build(), { threads: workers, device, profile, memory });
-      among.set(key, compiled);
-    }
-    return compiled;
-  };
-
   const info: EngineInfo = {
     name: "local",
     vocabSize: config.vocabSize,
@@ -141,67 +97,26 @@ export function createCore(
     threads,
     capabilities: { temperature: true, kl: ["k1", "k2", "k3"] },
   };
-
-  const shapeKey = ({ levels, chunks }: PassShape) => `${levels} levels, ${chunks} chunks`;
+  let current = threads;
+  const graphs = createGraphs({ device, profile, isLarge: parameters > LARGE_MODEL });
+  const optimizer = createOptimizer(trained, share);
+  const sampler = createSampler(weights, feeds, graphs, () => current);
   const passes = (kind: string, build: (shape: PassShape) => Graph, weightFeeds: Record<string, Feed>) => ({
     weights,
     feeds: weightFeeds,
-    session: async (shape: PassShape) => {
-      const key = `${kind} ${shapeKey(shape)}`;
-      // what is released can tell nothing any more
-      if (!isLarge || profile) return session(key, () => build(shape));
-      if ([...passing.keys()].some((other) => !other.startsWith(`${key},`))) await releaseAll(passing);
-      return session(key, () => build(shape), current, passing);
-    },
+    session: (shape: PassShape) =>
+      graphs.passing(`${kind} ${shape.levels} levels, ${shape.chunks} chunks`, current, () => build(shape)),
     sharePrefixes: options.sharePrefixes ?? true,
     maxTokensPerRun: options.maxTokensPerRun,
     gradientCheckpointing: options.gradientCheckpointing,
   });
-  const memory = createMemoryPool();
-  const sampler: Sampler = {
-    weights,
-    feeds,
-    store: createKvStore(config, memory),
-    memory,
-    prefill: (levels) => session(`prefill ${levels} levels`, () => prefillGraph(config, levels)),
-    extend: ({ shared }) => session(`extend, shared ${shared}`, () => extendGraph(config, { shared })),
-    step: ({ shared, rows, isFew }) => {
-      const isSmall = parameters <= SMALL_MODEL && rows * parameters <= SMALL_STEP;
-      const workers = isSmall ? 1 : current;
-      const build = () => stepGraph(config, { shared });
-      if (!isFew || parameters > PACKED_MODEL) return session(`step, shared ${shared}`, build, workers);
-      const name = `step with packed weights, shared ${shared}`;
-      return session(name, () => freezeInputs(build(), feeds), workers, packed);
-    },
-    computed: { prefillTokens: 0, decodedTokens: 0 },
-  };
-
-  /** Leaves a part of the weights for the other replicas. */
-  const publish = ({ start, end }: Slice) => {
-    if (!share) return;
-    share.weights.set(trained.flat.subarray(start, end), start);
-    share.adam.steps[0] = adam.step;
-  };
-  const sumGradients = async () => {
-    const sum = gradients[0]!.subarray(slice.start, slice.end);
-    for (const other of gradients.slice(1)) addTo(sum, other.subarray(slice.start, slice.end));
-    return sumOfSquares(sum);
-  };
-  const stepSlice = async (params: AdamParams, gradNorm: number) => {
-    adamStep(trained.flat, gradients[0]!, adam, ranges, params, gradNorm);
-    publish(slice);
-  };
   const forget = async () => {
     sampler.store.clear();
-    memory.trim();
+    sampler.memory.trim();
   };
   const settle = async () => {
-    if (share) {
-      trained.flat.set(share.weights);
-      adam.step = share.adam.steps[0]!;
-    }
-    await releaseAll(packed);
-    gradient.fill(0);
+    optimizer.settle();
+    await graphs.dropPacked();
     await forget();
   };
 
@@ -213,85 +128,85 @@ export function createCore(
       checkTemperature(temperature);
       checkDatums(info, data);
       const chosen = which === "current" ? feeds : referenceFeeds;
-      if (!chosen) {
-        throw new MulliganError(
-          "engine",
-          "forward: reference weights were not kept, got weights: reference",
-          {
-            hint: "create the engine with reference: true",
-          },
-        );
-      }
+      if (!chosen) throw noReference();
       const engine = passes("forward", (shape) => forwardGraph(config, shape), chosen);
-      return (await runForward(engine, data, temperature).finally(() => releaseAll(passing))).logprobs;
+      return (await runForward(engine, data, temperature).finally(graphs.dropPassing)).logprobs;
     },
     async forwardBackward(data, loss) {
       checkDatums(info, data, loss);
-      if (size === 0) throw nothingLearns();
+      if (trained.flat.length === 0) throw nothingLearns();
       const engine = passes(lossKey(loss), (shape) => trainingGraph(config, shape, loss), feeds);
-      const pass = runForwardBackward(engine, tensors, data, loss, gradient);
-      const { logprobs, metrics } = await pass.finally(() => releaseAll(passing));
+      const pass = runForwardBackward(engine, tensors, data, loss, optimizer.gradient);
+      const { logprobs, metrics } = await pass.finally(graphs.dropPassing);
       return { logprobs, metrics };
     },
     async optimStep(params) {
-      const gradNorm = Math.sqrt(await sumGradients());
-      if (Number.isFinite(gradNorm)) await stepSlice(params, gradNorm);
+      const gradNorm = Math.sqrt(optimizer.sumGradients());
+      if (Number.isFinite(gradNorm)) optimizer.stepSlice(params, gradNorm);
       await settle();
       requireFiniteGradient(gradNorm);
       return { gradNorm };
     },
-    sumGradients,
-    stepSlice,
+    sumGradients: async () => optimizer.sumGradients(),
+    stepSlice: async (params, gradNorm) => optimizer.stepSlice(params, gradNorm),
     settle,
-    saveState: (folder) => saveTrainingState(folder, weights, adam),
+    saveState: (folder) => saveTrainingState(folder, weights, optimizer.adam),
     async loadState(folder) {
-      await loadTrainingState(folder, weights, adam);
-      publish({ start: 0, end: size });
+      await loadTrainingState(folder, weights, optimizer.adam);
+      optimizer.publish();
       await settle();
     },
     saveWeights: (folder) => saveModel(folder, weights),
     useThreads(count) {
       current = count;
     },
-    async profile() {
-      if (!profile) return undefined;
-      const profiles: GraphTime[] = [];
-      for (const [graph, compiled] of [...sessions, ...packed]) {
-        const time = await (await compiled).profile();
-        if (time) profiles.push({ graph, ...time });
-      }
-      return longestFirst(profiles);
-    },
-    async close() {
-      await releaseAll(sessions);
-      await releaseAll(packed);
-    },
+    profile: async () => (profile ? graphs.profile() : undefined),
+    close: graphs.release,
   };
+}
+
+/** The sampler's graphs, with as many threads as a step is worth. */
+function createSampler(
+  weights: Weights,
+  feeds: Record<string, Feed>,
+  graphs: Graphs,
+  threads: () => number,
+): Sampler {
+  const { config } = weights;
+  const parameters = parameterCount(config);
+  const memory = createMemoryPool();
+  return {
+    weights,
+    feeds,
+    store: createKvStore(config, memory),
+    memory,
+    prefill: (levels) =>
+      graphs.kept(`prefill ${levels} levels`, threads(), () => prefillGraph(config, levels)),
+    extend: ({ shared }) =>
+      graphs.kept(`extend, shared ${shared}`, threads(), () => extendGraph(config, { shared })),
+    step: ({ shared, rows, isFew }) => {
+      const isSmall = parameters <= SMALL_MODEL && rows * parameters <= SMALL_STEP;
+      const workers = isSmall ? 1 : threads();
+      const build = () => stepGraph(config, { shared });
+      if (!isFew || parameters > PACKED_MODEL) return graphs.kept(`step, shared ${shared}`, workers, build);
+      return graphs.packed(`step with packed weights, shared ${shared}`, workers, () =>
+        freezeInputs(build(), feeds),
+      );
+    },
+    computed: { prefillTokens: 0, decodedTokens: 0 },
+  };
+}
+
+function noReference(): MulliganError {
+  return new MulliganError("engine", "forward: reference weights were not kept, got weights: reference", {
+    hint: "create the engine with reference: true",
+  });
 }
 
 function nothingLearns(): MulliganError {
   return new MulliganError("engine", "forwardBackward: needs weights that learn, got quantised ones", {
     hint: "integers have no gradient to follow: train an adapter beside them",
   });
-}
-
-type Sessions = Map<string, Promise<Session>>;
-
-async function releaseAll(sessions: Sessions): Promise<void> {
-  for (const compiled of sessions.values()) await (await compiled).release();
-  sessions.clear();
-}
-
-/** A part of the parameters. */
-interface Slice {
-  start: number;
-  end: number;
-}
-
-/** What a replica steps. */
-function sliceOf(size: number, share: Share | undefined): Slice {
-  const [index, count] = [share?.index ?? 0, share?.gradients.length ?? 1];
-  return { start: Math.floor((size * index) / count), end: Math.floor((size * (index + 1)) / count) };
 }
 
 const lossKey = (loss: Loss) => `train ${loss.name} ${loss.kl ?? "no KL"}`;

@@ -1,6 +1,7 @@
 /** Diagnostics of a policy loss, from the log-probabilities that the graph returned: KL and clipped tokens. */
 import type { Datum } from "../../core/datum.ts";
-import type { KlEstimator, Loss } from "../contract.ts";
+import { estimateKl } from "../../core/kl.ts";
+import type { Loss } from "../contract.ts";
 
 /** `kl:sum` over tokens with a KL weight; `clip_low:sum`, `clip_high:sum`: tokens whose ratio the clip cut. */
 export function lossMetrics(
@@ -17,7 +18,7 @@ export function lossMetrics(
   data.forEach((datum, d) => {
     logprobs[d]!.forEach((logprob, t) => {
       if (loss.kl && datum.klWeights && datum.klWeights[t] !== 0) {
-        metrics["kl:sum"]! += klEstimate(loss.kl, datum.referenceLogprobs![t]! - logprob);
+        metrics["kl:sum"]! += estimateKl(logprob, datum.referenceLogprobs![t]!, loss.kl);
       }
       const advantage = datum.advantages?.[t] ?? 0;
       if (loss.name !== "ppo" || advantage === 0) return;
@@ -28,11 +29,4 @@ export function lossMetrics(
     });
   });
   return metrics;
-}
-
-/** An estimate of KL(p ‖ ref) from one token, delta = ln p_ref − ln p (Schulman 2020). */
-export function klEstimate(estimator: KlEstimator, delta: number): number {
-  if (estimator === "k1") return -delta;
-  if (estimator === "k2") return (delta * delta) / 2;
-  return Math.exp(delta) - delta - 1;
 }

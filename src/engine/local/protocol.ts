@@ -1,6 +1,7 @@
 /** What passes between the local engine and its worker threads. */
 import type { ErrorCode } from "../../core/errors.ts";
-import type { Core, LocalEngineOptions, Share } from "./core.ts";
+import type { Core, LocalEngineOptions } from "./core.ts";
+import type { Share } from "./optimizer.ts";
 
 export interface WorkerSetup {
   /** Hugging Face folder. */

@@ -2,6 +2,8 @@
  * The graph of one forward (and backward) pass: tokens to log-probabilities to a summed loss to parameter gradients.
  * Formulas are Tinker's (contract.ts); a token whose weight is 0 gets a derivative of exactly 0.
  */
+
+import type { KlEstimator } from "../../core/kl.ts";
 import {
   add,
   createGraph,
@@ -23,7 +25,7 @@ import type { ModelConfig } from "../../model/config.ts";
 import { decoderHidden, decoderInputs, headWeight } from "../../model/decoder.ts";
 import { entryLogprobs, headInputs, takeScored } from "../../model/head.ts";
 import { treeAttention, treeLayoutInputs } from "../../model/tree-attention.ts";
-import type { KlEstimator, Loss } from "../contract.ts";
+import type { Loss } from "../contract.ts";
 
 /** What shapes a graph: it is compiled once for each. */
 export interface PassShape {
