@@ -13,7 +13,7 @@ import {
   STEP,
   trainingStep,
 } from "../src/engine/local/bench.ts";
-import { TOKENS_PER_RUN as RUN } from "../src/engine/local/runs.ts";
+import { TOKENS_PER_RUN as RUN } from "../src/engine/local/prefixes/runs.ts";
 import { createGraph, createSession, type Graph, type Value } from "../src/graph/index.ts";
 import { argument, peakMebibytes } from "./common.ts";
 

@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { createCore } from "../../src/engine/local/core.ts";
-import { passOf, releaseSessions } from "../../src/engine/local/passes.test.kit.ts";
+import { passOf, releaseSessions } from "../../src/engine/local/training/passes.test.kit.ts";
 import { loadModel } from "../../src/model/folder.ts";
 import { openSafetensors } from "../../src/model/safetensors.ts";
 

@@ -11,18 +11,18 @@ import { saveModel } from "../../model/folder.ts";
 import { parameterCount } from "../../model/parameters.ts";
 import { fuseTensors } from "../../model/tensors.ts";
 import type { AdamParams, Engine, EngineInfo, Loss } from "../contract.ts";
-import { requireFiniteGradient } from "./adamw.ts";
 import { createGraphs, type Graphs, LARGE_MODEL } from "./graphs.ts";
 import { checkDatums, checkTemperature } from "./input-check.ts";
-import { createKvStore } from "./kv-store.ts";
-import { createMemoryPool } from "./memory-pool.ts";
-import { createOptimizer, type Share } from "./optimizer.ts";
-import { runForward, runForwardBackward } from "./passes.ts";
-import type { Sampler } from "./prefill.ts";
-import { runSample } from "./sampler.ts";
-import { extendGraph, prefillGraph, stepGraph } from "./sampling-graph.ts";
-import { loadTrainingState, saveTrainingState } from "./state.ts";
-import { forwardGraph, type PassShape, trainingGraph } from "./training-graph.ts";
+import { createKvStore } from "./sampling/kv-store.ts";
+import { createMemoryPool } from "./sampling/memory-pool.ts";
+import type { Sampler } from "./sampling/prefill.ts";
+import { runSample } from "./sampling/sampler.ts";
+import { extendGraph, prefillGraph, stepGraph } from "./sampling/sampling-graph.ts";
+import { requireFiniteGradient } from "./training/adamw.ts";
+import { createOptimizer, type Share } from "./training/optimizer.ts";
+import { runForward, runForwardBackward } from "./training/passes.ts";
+import { loadTrainingState, saveTrainingState } from "./training/state.ts";
+import { forwardGraph, type PassShape, trainingGraph } from "./training/training-graph.ts";
 import { type AdapterSource, modelFeeds, trainedOf, type Weights, weightFeeds } from "./weights.ts";
 
 export interface LocalEngineOptions {

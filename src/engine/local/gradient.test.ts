@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Datum } from "../../core/datum.ts";
 import { createRng } from "../../core/rng.ts";
 import type { Loss } from "../contract.ts";
+import { familyFields, llamaFields, roughWeights } from "./tiny.test.kit.ts";
 import {
   datumOf,
   float64Pass,
@@ -14,8 +15,7 @@ import {
   passOf,
   plainPass,
   releaseSessions,
-} from "./passes.test.kit.ts";
-import { familyFields, llamaFields, roughWeights } from "./tiny.test.kit.ts";
+} from "./training/passes.test.kit.ts";
 import type { Weights } from "./weights.ts";
 
 const crossEntropy: Loss = { name: "cross_entropy" };

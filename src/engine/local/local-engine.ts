@@ -8,14 +8,14 @@ import type { Datum } from "../../core/datum.ts";
 import type { EngineProfile } from "../../core/profile.ts";
 import { requireDevice } from "../../graph/index.ts";
 import type { Engine, EngineInfo, ForwardBackwardResult, SampleRequest } from "../contract.ts";
-import { requireFiniteGradient } from "./adamw.ts";
 import type { LocalEngineOptions } from "./core.ts";
 import { checkDatums, checkPrompts, checkTemperature } from "./input-check.ts";
-import type { Share } from "./optimizer.ts";
-import { partition } from "./partition.ts";
-import { mergeProfiles } from "./profiles.ts";
-import { type Replica, startReplica } from "./replica.ts";
-import { replicasFor } from "./replicas.ts";
+import { partition } from "./prefixes/partition.ts";
+import { mergeProfiles } from "./replicas/profiles.ts";
+import { type Replica, startReplica } from "./replicas/replica.ts";
+import { replicasFor } from "./replicas/replicas.ts";
+import { requireFiniteGradient } from "./training/adamw.ts";
+import type { Share } from "./training/optimizer.ts";
 import { sizesOf } from "./weights.ts";
 
 /**

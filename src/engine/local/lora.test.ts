@@ -11,7 +11,6 @@ import { fuseTensors } from "../../model/tensors.ts";
 import type { Engine, Loss, SamplingParams } from "../contract.ts";
 import { createCore } from "./core.ts";
 import { createLocalEngine } from "./local-engine.ts";
-import { datumOf, float64Pass, passOf, releaseSessions } from "./passes.test.kit.ts";
 import {
   familyFields,
   llamaFields,
@@ -20,7 +19,8 @@ import {
   tinyAdam,
   tinyTexts,
 } from "./tiny.test.kit.ts";
-import { trainingGraph } from "./training-graph.ts";
+import { datumOf, float64Pass, passOf, releaseSessions } from "./training/passes.test.kit.ts";
+import { trainingGraph } from "./training/training-graph.ts";
 import type { Weights } from "./weights.ts";
 
 const all: LoraConfig = { r: 3, alpha: 6, useRslora: false, targetModules: "all-linear" };

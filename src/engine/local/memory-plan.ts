@@ -11,14 +11,14 @@ import { flatSize, parameterShapes } from "../../model/parameters.ts";
 import type { Loss } from "../contract.ts";
 import type { LocalEngineOptions } from "./core.ts";
 import { LARGE_MODEL } from "./graphs.ts";
-import { STORE_BYTES } from "./kv-store.ts";
-import { POOL_BYTES } from "./memory-pool.ts";
-import { type PlannedRun, planPass } from "./passes.ts";
-import { replicasFor } from "./replicas.ts";
-import { TOKENS_PER_RUN } from "./runs.ts";
-import { ROWS_PER_BATCH } from "./sampler.ts";
-import { prefillGraph } from "./sampling-graph.ts";
-import { trainingGraph } from "./training-graph.ts";
+import { TOKENS_PER_RUN } from "./prefixes/runs.ts";
+import { replicasFor } from "./replicas/replicas.ts";
+import { STORE_BYTES } from "./sampling/kv-store.ts";
+import { POOL_BYTES } from "./sampling/memory-pool.ts";
+import { ROWS_PER_BATCH } from "./sampling/sampler.ts";
+import { prefillGraph } from "./sampling/sampling-graph.ts";
+import { type PlannedRun, planPass } from "./training/passes.ts";
+import { trainingGraph } from "./training/training-graph.ts";
 
 /** Tokens of a group's rows: those they share, and those of each row after them. */
 export interface GroupShape {

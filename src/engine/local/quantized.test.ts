@@ -11,7 +11,6 @@ import { matricesOf } from "../../model/quantized/tensors.ts";
 import type { Engine, Loss, Sample, SamplingParams } from "../contract.ts";
 import { createCore } from "./core.ts";
 import { createLocalEngine } from "./local-engine.ts";
-import { datumOf, passOf, releaseSessions } from "./passes.test.kit.ts";
 import {
   familyFields,
   llamaFields,
@@ -20,6 +19,7 @@ import {
   tinyAdam,
   tinyTexts,
 } from "./tiny.test.kit.ts";
+import { datumOf, passOf, releaseSessions } from "./training/passes.test.kit.ts";
 import { loadWeights, type Weights } from "./weights.ts";
 
 /** Widths that blocks of 32 divide. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createRng } from "../../core/rng.ts";
+import { createRng } from "../../../core/rng.ts";
 import { type Blocks, type ChoiceParams, chooseToken } from "./choice.ts";
 
 /** Blocks as the graph sums them up. */

@@ -2,19 +2,19 @@
  * Keys and values of prompts, before anything is sampled. What is kept from earlier samples is not computed again, and
  * of what is new each distinct prefix is computed once.
  */
-import type { Feed, Session } from "../../graph/index.ts";
-import { maskWindows } from "../../model/window.ts";
+import type { Feed, Session } from "../../../graph/index.ts";
+import { maskWindows } from "../../../model/window.ts";
+import { extendMask } from "../prefixes/masks.ts";
+import { treeRuns } from "../prefixes/runs.ts";
+import { indexFeeds, layoutFeeds, placeRows } from "../prefixes/tree-layout.ts";
+import { rotationFeeds } from "../training/passes.ts";
+import { int64, type Weights } from "../weights.ts";
 import type { Blocks } from "./choice.ts";
 import { assembleCache, cacheFeeds, type Heads, type KvCache, keepTokens } from "./kv-cache.ts";
 import type { KvNode, KvStore } from "./kv-store.ts";
-import { extendMask } from "./masks.ts";
 import type { MemoryPool } from "./memory-pool.ts";
-import { rotationFeeds } from "./passes.ts";
-import { treeRuns } from "./runs.ts";
 import { BLOCK } from "./sampling-graph.ts";
 import { chooseShared, gatherShared, type SharedPrefixes } from "./shared-prefix.ts";
-import { indexFeeds, layoutFeeds, placeRows } from "./tree-layout.ts";
-import { int64, type Weights } from "./weights.ts";
 
 /** Padded tokens of one pass over kept sequences. Arbitrary, not tuned. */
 const TOKENS_PER_PASS = 8192;

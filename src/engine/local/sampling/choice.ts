@@ -2,8 +2,8 @@
  * The choice of one token from its scores: temperature, top-k, top-p, then inversion at a given uniform number. With
  * the graph's sums over blocks of the vocabulary, only the blocks that matter are looked at.
  */
-import { MulliganError } from "../../core/errors.ts";
-import type { SamplingParams } from "../contract.ts";
+import { MulliganError } from "../../../core/errors.ts";
+import type { SamplingParams } from "../../contract.ts";
 
 export interface Choice {
   token: number;

@@ -1,18 +1,18 @@
 /** The sampler against the trainer's plain full forward pass, and against itself in other company. */
 import { afterAll, describe, expect, test } from "vitest";
-import { createRng, uniform } from "../../core/rng.ts";
-import { createSession, type Session } from "../../graph/index.ts";
-import { fuseTensors } from "../../model/tensors.ts";
-import type { SampleRequest, SamplingParams } from "../contract.ts";
-import { createCore } from "./core.ts";
+import { createRng, uniform } from "../../../core/rng.ts";
+import { createSession, type Session } from "../../../graph/index.ts";
+import { fuseTensors } from "../../../model/tensors.ts";
+import type { SampleRequest, SamplingParams } from "../../contract.ts";
+import { createCore } from "../core.ts";
+import { familyFields, roughWeights, tinyWeights } from "../tiny.test.kit.ts";
+import { forwardOf, releaseSessions } from "../training/passes.test.kit.ts";
+import { type Weights, weightFeeds } from "../weights.ts";
 import { createKvStore } from "./kv-store.ts";
 import { createMemoryPool } from "./memory-pool.ts";
-import { forwardOf, releaseSessions } from "./passes.test.kit.ts";
 import type { Sampler } from "./prefill.ts";
 import { runSample } from "./sampler.ts";
 import { extendGraph, prefillGraph, stepGraph } from "./sampling-graph.ts";
-import { familyFields, roughWeights, tinyWeights } from "./tiny.test.kit.ts";
-import { type Weights, weightFeeds } from "./weights.ts";
 
 const weights = tinyWeights();
 const { vocabSize, contextLength } = weights.config;

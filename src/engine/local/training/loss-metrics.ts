@@ -1,7 +1,7 @@
 /** Diagnostics of a policy loss, from the log-probabilities that the graph returned: KL and clipped tokens. */
-import type { Datum } from "../../core/datum.ts";
-import { estimateKl } from "../../core/kl.ts";
-import type { Loss } from "../contract.ts";
+import type { Datum } from "../../../core/datum.ts";
+import { estimateKl } from "../../../core/kl.ts";
+import type { Loss } from "../../contract.ts";
 
 /** `kl:sum` over tokens with a KL weight; `clip_low:sum`, `clip_high:sum`: tokens whose ratio the clip cut. */
 export function lossMetrics(

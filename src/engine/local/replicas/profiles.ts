@@ -1,5 +1,5 @@
 /** Adds up what replicas measured of the same graphs. */
-import { addOp, type EngineProfile, longestFirst, type OpTime } from "../../core/profile.ts";
+import { addOp, type EngineProfile, longestFirst, type OpTime } from "../../../core/profile.ts";
 
 /** Graphs and their ops, the longest first. */
 export function mergeProfiles(profiles: readonly EngineProfile[]): EngineProfile {

@@ -2,7 +2,7 @@
  * Keys and values of a batch of growing rows, kept as plain arrays that are fed to the graph without a copy.
  * Row b holds lengths[b] entries; the rest of its capacity is masked.
  */
-import type { Feed } from "../../graph/index.ts";
+import type { Feed } from "../../../graph/index.ts";
 import type { CacheShape, KeptNumbers, KvNode } from "./kv-store.ts";
 import type { MemoryPool } from "./memory-pool.ts";
 

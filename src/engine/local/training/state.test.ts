@@ -3,11 +3,11 @@ import { cp, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Engine } from "../contract.ts";
+import type { Engine } from "../../contract.ts";
+import { createCore } from "../core.ts";
+import { roughWeights, tinyAdam, tinyTexts } from "../tiny.test.kit.ts";
 import { createAdamState } from "./adamw.ts";
-import { createCore } from "./core.ts";
 import { saveTrainingState } from "./state.ts";
-import { roughWeights, tinyAdam, tinyTexts } from "./tiny.test.kit.ts";
 
 const data = tinyTexts([20, 7, 13]);
 const FILES = ["config.json", "model.safetensors", "optimizer.json", "optimizer.safetensors"];

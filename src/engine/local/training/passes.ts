@@ -2,18 +2,18 @@
  * forward and forwardBackward of the local engine: packs datums into prefix trees, runs the graph, adds gradients to one
  * flat buffer. Only tokens up to the last scored one are computed, and only scored ones meet the head.
  */
-import type { Datum } from "../../core/datum.ts";
-import type { Feed, Session } from "../../graph/index.ts";
-import { headsPerToken } from "../../model/decoder.ts";
-import { cachedRopeTables } from "../../model/rope-tables.ts";
-import type { Tensor } from "../../model/tensors.ts";
-import type { ForwardBackwardResult, Loss } from "../contract.ts";
+import type { Datum } from "../../../core/datum.ts";
+import type { Feed, Session } from "../../../graph/index.ts";
+import { headsPerToken } from "../../../model/decoder.ts";
+import { cachedRopeTables } from "../../../model/rope-tables.ts";
+import type { Tensor } from "../../../model/tensors.ts";
+import type { ForwardBackwardResult, Loss } from "../../contract.ts";
+import { treeRuns } from "../prefixes/runs.ts";
+import { layoutFeeds } from "../prefixes/tree-layout.ts";
+import { int64, type Weights } from "../weights.ts";
 import { type Entries, placeEntries, scoredPositions } from "./entries.ts";
 import { lossMetrics } from "./loss-metrics.ts";
-import { treeRuns } from "./runs.ts";
 import type { PassShape } from "./training-graph.ts";
-import { layoutFeeds } from "./tree-layout.ts";
-import { int64, type Weights } from "./weights.ts";
 
 type Input = Pick<Datum, "tokens" | "targets"> & Partial<Datum>;
 

@@ -1,9 +1,9 @@
 /** A worker thread of the local engine: answers calls one after the other, in the order they came. */
 import { parentPort, workerData } from "node:worker_threads";
-import { MulliganError } from "../../core/errors.ts";
-import { type Core, createCore } from "./core.ts";
+import { MulliganError } from "../../../core/errors.ts";
+import { type Core, createCore } from "../core.ts";
+import { loadWeights } from "../weights.ts";
 import type { Call, CoreMethod, Reply, WorkerSetup } from "./protocol.ts";
-import { loadWeights } from "./weights.ts";
 
 const setup = workerData as WorkerSetup;
 const port = parentPort!;

@@ -1,6 +1,6 @@
 /** AdamW (Loshchilov & Hutter 2019, as in PyTorch) over one flat buffer, and what the norm for clipping is made of. */
-import { MulliganError } from "../../core/errors.ts";
-import type { AdamParams } from "../contract.ts";
+import { MulliganError } from "../../../core/errors.ts";
+import type { AdamParams } from "../../contract.ts";
 
 export interface AdamState {
   /** Steps taken. */

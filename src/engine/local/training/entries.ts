@@ -2,10 +2,10 @@
  * Which positions of datums are scored, and where: an entry is one target of one datum. Datums that share a token but
  * not its target have an entry each on the same scored row.
  */
-import type { Datum } from "../../core/datum.ts";
-import type { Feed } from "../../graph/index.ts";
-import type { PrefixTree } from "./prefix-tree.ts";
-import { int64 } from "./weights.ts";
+import type { Datum } from "../../../core/datum.ts";
+import type { Feed } from "../../../graph/index.ts";
+import type { PrefixTree } from "../prefixes/prefix-tree.ts";
+import { int64 } from "../weights.ts";
 
 /** Positions of one datum, ascending. */
 export type Scored = readonly number[];

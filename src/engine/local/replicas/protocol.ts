@@ -1,7 +1,7 @@
 /** What passes between the local engine and its worker threads. */
-import type { ErrorCode } from "../../core/errors.ts";
-import type { Core, LocalEngineOptions } from "./core.ts";
-import type { Share } from "./optimizer.ts";
+import type { ErrorCode } from "../../../core/errors.ts";
+import type { Core, LocalEngineOptions } from "../core.ts";
+import type { Share } from "../training/optimizer.ts";
 
 export interface WorkerSetup {
   /** Hugging Face folder. */

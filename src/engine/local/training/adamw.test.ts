@@ -3,8 +3,8 @@
  * a decayed tensor of four and an undecayed one of two, gradients below, clip_grad_norm_ over both before each step.
  */
 import { describe, expect, test } from "vitest";
+import { llamaFields, tinyWeights } from "../tiny.test.kit.ts";
 import { adamStep, createAdamState, sumOfSquares } from "./adamw.ts";
-import { llamaFields, tinyWeights } from "./tiny.test.kit.ts";
 
 const start = [0.5, -1, 2, 0.25, 0.1, -0.2];
 const ranges = [

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { buildPrefixTree } from "../prefixes/prefix-tree.ts";
 import { placeEntries, scoredPositions } from "./entries.ts";
-import { buildPrefixTree } from "./prefix-tree.ts";
 
 const numbers = (...values: number[]) => Float32Array.from(values);
 const ids = (...values: number[]) => Int32Array.from(values);

@@ -2,15 +2,15 @@
  * Batched sampling over a key/value cache. A sample depends on its own prompt and seed: token t is chosen at
  * uniform(seed, t), whoever shares the batch. Rows leave as they end and waiting prompts take their places.
  */
-import { uniform } from "../../core/rng.ts";
-import type { Sample, SampleRequest, SamplingParams } from "../contract.ts";
+import { uniform } from "../../../core/rng.ts";
+import type { Sample, SampleRequest, SamplingParams } from "../../contract.ts";
+import { checkPrompts } from "../input-check.ts";
+import type { Weights } from "../weights.ts";
 import { chooseToken } from "./choice.ts";
-import { checkPrompts } from "./input-check.ts";
 import { appendTokens, assembleCache, type KvCache, keepRow, type RowSource } from "./kv-cache.ts";
 import type { KvNode } from "./kv-store.ts";
 import { prefillPrompts, type Sampler, type Step, stepRows } from "./prefill.ts";
 import { chooseShared, gatherShared, type SharedPrefixes } from "./shared-prefix.ts";
-import type { Weights } from "./weights.ts";
 
 /** Rows decoded together. Arbitrary, not tuned. */
 export const ROWS_PER_BATCH = 256;

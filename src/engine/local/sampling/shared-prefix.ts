@@ -2,10 +2,10 @@
  * Beginnings that rows of a batch have in common: their keys and values are kept and read once for all of a group's
  * rows, and each row's own cache holds only what follows.
  */
-import type { Feed } from "../../graph/index.ts";
+import type { Feed } from "../../../graph/index.ts";
+import { int64 } from "../weights.ts";
 import { assembleCache } from "./kv-cache.ts";
 import type { CacheShape, KvNode } from "./kv-store.ts";
-import { int64 } from "./weights.ts";
 
 /** Entries that a batch must save for groups to be worth their extra nodes. Arbitrary, not tuned. */
 const WORTHWHILE = 512;

@@ -2,10 +2,10 @@
  * The optimiser's step, shared out among replicas: each sums up everyone's gradient on its slice of the parameters and
  * steps that, then all take what the others left. A model alone is one slice.
  */
-import type { AdamParams } from "../contract.ts";
+import type { AdamParams } from "../../contract.ts";
+import type { trainedOf } from "../weights.ts";
 import { type AdamState, adamStep, createAdamState, sumOfSquares } from "./adamw.ts";
 import { addTo } from "./passes.ts";
-import type { trainedOf } from "./weights.ts";
 
 /** Memory that replicas of one model have in common. Each computes with its own copy: the runtime takes no shared memory. */
 export interface Share {

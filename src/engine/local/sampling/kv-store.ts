@@ -3,7 +3,7 @@
  * compute them again: a reflection after its failure, a retry after its reflection. A node holds its own tokens only and
  * points to what came before. Bounded; the least recently used go first.
  */
-import type { ModelConfig } from "../../model/config.ts";
+import type { ModelConfig } from "../../../model/config.ts";
 import type { MemoryPool } from "./memory-pool.ts";
 
 /** Memory for what may be used again. Arbitrary, not tuned. */

@@ -3,11 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { saveModel } from "../../model/folder.ts";
-import type { Engine } from "../contract.ts";
-import { type Core, createCore } from "./core.ts";
-import { createLocalEngine } from "./local-engine.ts";
-import { afterStep, roughWeights, tinyAdam, tinyTexts } from "./tiny.test.kit.ts";
+import { saveModel } from "../../../model/folder.ts";
+import type { Engine } from "../../contract.ts";
+import { type Core, createCore } from "../core.ts";
+import { createLocalEngine } from "../local-engine.ts";
+import { afterStep, roughWeights, tinyAdam, tinyTexts } from "../tiny.test.kit.ts";
 
 const crossEntropy = { name: "cross_entropy" } as const;
 const params = { maxTokens: 6, temperature: 1, topP: 1, topK: 0, stop: [3] };

@@ -3,7 +3,7 @@
  * Formulas are Tinker's (contract.ts); a token whose weight is 0 gets a derivative of exactly 0.
  */
 
-import type { KlEstimator } from "../../core/kl.ts";
+import type { KlEstimator } from "../../../core/kl.ts";
 import {
   add,
   createGraph,
@@ -20,12 +20,12 @@ import {
   sub,
   sum,
   type Value,
-} from "../../graph/index.ts";
-import type { ModelConfig } from "../../model/config.ts";
-import { decoderHidden, decoderInputs, headWeight } from "../../model/decoder.ts";
-import { entryLogprobs, headInputs, takeScored } from "../../model/head.ts";
-import { treeAttention, treeLayoutInputs } from "../../model/tree-attention.ts";
-import type { Loss } from "../contract.ts";
+} from "../../../graph/index.ts";
+import type { ModelConfig } from "../../../model/config.ts";
+import { decoderHidden, decoderInputs, headWeight } from "../../../model/decoder.ts";
+import { entryLogprobs, headInputs, takeScored } from "../../../model/head.ts";
+import { treeAttention, treeLayoutInputs } from "../../../model/tree-attention.ts";
+import type { Loss } from "../../contract.ts";
 
 /** What shapes a graph: it is compiled once for each. */
 export interface PassShape {

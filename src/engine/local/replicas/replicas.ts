@@ -1,6 +1,6 @@
 /** How many copies of a model compute side by side. */
 import { availableParallelism } from "node:os";
-import type { LocalEngineOptions } from "./core.ts";
+import type { LocalEngineOptions } from "../core.ts";
 
 /** Parameters of a model that every thread has a copy of. Arbitrary: the largest measured has 5 M (docs/benchmarks.md). */
 const REPLICATED_MODEL = 2 ** 24;

@@ -2,11 +2,11 @@
  * A prefix tree as the inputs of tree attention: slots for each level's segments, padded to one shape, and the rows that
  * go into and come out of them. Linear layers see the packed tokens, which are not padded.
  */
-import type { Feed } from "../../graph/index.ts";
-import { maskWindows, type Windowed } from "../../model/window.ts";
+import type { Feed } from "../../../graph/index.ts";
+import { maskWindows, type Windowed } from "../../../model/window.ts";
+import { int64 } from "../weights.ts";
 import { levelMask, type Places } from "./masks.ts";
 import type { PrefixTree, Segment } from "./prefix-tree.ts";
-import { int64 } from "./weights.ts";
 
 /** The packed tokens are rounded up to this with spare ones, so that the runtime's memory pool sees few shapes. */
 const TOKEN_STEP = 16;

@@ -5,13 +5,13 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { MulliganError } from "../../core/errors.ts";
-import type { ModelConfig } from "../../model/config.ts";
-import { loadModel, saveModel } from "../../model/folder.ts";
-import { loadAdapter, saveAdapter } from "../../model/lora/folder.ts";
-import { openSafetensors, writeSafetensors } from "../../model/safetensors.ts";
+import { MulliganError } from "../../../core/errors.ts";
+import type { ModelConfig } from "../../../model/config.ts";
+import { loadModel, saveModel } from "../../../model/folder.ts";
+import { loadAdapter, saveAdapter } from "../../../model/lora/folder.ts";
+import { openSafetensors, writeSafetensors } from "../../../model/safetensors.ts";
+import { trainedOf, type Weights } from "../weights.ts";
 import type { AdamState } from "./adamw.ts";
-import { trainedOf, type Weights } from "./weights.ts";
 
 const MOMENTS = ["m", "v"] as const;
 

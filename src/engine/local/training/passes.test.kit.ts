@@ -2,7 +2,7 @@
  * Gradients for tests: by the engine's own passes, by the same graphs in float64, and by a plain oracle that computes
  * every datum alone, token by token of a full square, in float64.
  */
-import type { Datum } from "../../core/datum.ts";
+import type { Datum } from "../../../core/datum.ts";
 import {
   add,
   attention,
@@ -18,14 +18,15 @@ import {
   tokenLogprob,
   transpose,
   type Value,
-} from "../../graph/index.ts";
-import { decoderHidden, decoderInputs, headsPerToken, headWeight } from "../../model/decoder.ts";
-import { product } from "../../model/matrix.ts";
-import { cachedRopeTables } from "../../model/rope-tables.ts";
-import { fuseTensors } from "../../model/tensors.ts";
-import { maskName, maskWindows } from "../../model/window.ts";
-import type { Loss } from "../contract.ts";
-import { causalMask } from "./masks.ts";
+} from "../../../graph/index.ts";
+import { decoderHidden, decoderInputs, headsPerToken, headWeight } from "../../../model/decoder.ts";
+import { product } from "../../../model/matrix.ts";
+import { cachedRopeTables } from "../../../model/rope-tables.ts";
+import { fuseTensors } from "../../../model/tensors.ts";
+import { maskName, maskWindows } from "../../../model/window.ts";
+import type { Loss } from "../../contract.ts";
+import { causalMask } from "../prefixes/masks.ts";
+import { int64, modelFeeds, trainedOf, type Weights, weightFeeds } from "../weights.ts";
 import {
   lossFeeds,
   type PassEngine,
@@ -35,7 +36,6 @@ import {
   runForwardBackward,
 } from "./passes.ts";
 import { forwardGraph, klLoss, policyLoss, trainingGraph } from "./training-graph.ts";
-import { int64, modelFeeds, trainedOf, type Weights, weightFeeds } from "./weights.ts";
 
 const sessions = new Map<string, Promise<Session>>();
 

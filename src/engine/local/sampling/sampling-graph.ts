@@ -13,10 +13,10 @@ import {
   sub,
   sum,
   type Value,
-} from "../../graph/index.ts";
-import type { ModelConfig } from "../../model/config.ts";
-import { decoderHidden, decoderInputs, headWeight } from "../../model/decoder.ts";
-import { product } from "../../model/matrix.ts";
+} from "../../../graph/index.ts";
+import type { ModelConfig } from "../../../model/config.ts";
+import { decoderHidden, decoderInputs, headWeight } from "../../../model/decoder.ts";
+import { product } from "../../../model/matrix.ts";
 import {
   cachedAttention,
   type Seen,
@@ -27,8 +27,8 @@ import {
   stepAttention,
   treeAttention,
   treeLayoutInputs,
-} from "../../model/tree-attention.ts";
-import { MASKED, maskName, maskWindows } from "../../model/window.ts";
+} from "../../../model/tree-attention.ts";
+import { MASKED, maskName, maskWindows } from "../../../model/window.ts";
 
 /**
  * The tokens of a prefix tree from nothing: inputs decoderInputs and treeLayoutInputs, outputs `new_keys.i` and

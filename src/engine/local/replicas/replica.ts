@@ -1,8 +1,8 @@
 /** A replica of the model in a worker thread: calls go in as messages and are answered in the order they came. */
 import { Worker } from "node:worker_threads";
-import { MulliganError } from "../../core/errors.ts";
-import type { EngineInfo } from "../contract.ts";
-import type { Core } from "./core.ts";
+import { MulliganError } from "../../../core/errors.ts";
+import type { EngineInfo } from "../../contract.ts";
+import type { Core } from "../core.ts";
 import type { Call, CoreMethod, Reply, WorkerSetup } from "./protocol.ts";
 
 type Result<M extends CoreMethod> = Core[M] extends (...args: never[]) => infer R ? Awaited<R> : EngineInfo;

@@ -1,9 +1,9 @@
 /** The losses: derivatives against central differences, exact zeros where nothing is learnt, and their known limits. */
 import { describe, expect, test } from "vitest";
-import type { KlEstimator } from "../../core/kl.ts";
-import { createRng } from "../../core/rng.ts";
-import { add, createGraph, createSession, gradients, tokenLogprob } from "../../graph/index.ts";
-import type { Loss } from "../contract.ts";
+import type { KlEstimator } from "../../../core/kl.ts";
+import { createRng } from "../../../core/rng.ts";
+import { add, createGraph, createSession, gradients, tokenLogprob } from "../../../graph/index.ts";
+import type { Loss } from "../../contract.ts";
 import { klLoss, policyLoss } from "./training-graph.ts";
 
 const ROWS = 6;

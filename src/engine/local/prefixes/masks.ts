@@ -2,9 +2,9 @@
  * Who sees whom, as numbers that are added to scores: a token sees what comes before it in its own sequence, as far back
  * as its layer's window (Infinity: to the start). One mask for each window that the model's layers have.
  */
-import type { Feed } from "../../graph/index.ts";
-import { firstSeen, MASKED } from "../../model/window.ts";
-import type { KvCache } from "./kv-cache.ts";
+import type { Feed } from "../../../graph/index.ts";
+import { firstSeen, MASKED } from "../../../model/window.ts";
+import type { KvCache } from "../sampling/kv-cache.ts";
 
 /** A level of a tree, whose segments lie in places of one width. */
 export interface Places {
