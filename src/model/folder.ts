@@ -33,9 +33,12 @@ export function withAdapter(model: Model, adapter: Adapter): Model {
 export interface SaveOptions {
   /** Default F32. */
   dtype?: Dtype;
-  /** Split the weights into files of at most so many bytes (a single larger tensor gets its own). Default: one file. */
+  /** Split the weights into files of at most so many bytes (a single larger tensor gets its own). Default: 5 GB. */
   maxShardBytes?: number;
 }
+
+/** The default of `save_pretrained` (transformers 4). */
+const MAX_SHARD_BYTES = 5e9;
 
 const CONFIG = "config.json";
 /** Buffers that old versions of transformers stored beside the weights; all follow from config.json. */
@@ -122,7 +125,7 @@ async function writeModel(
   folder: string,
   config: ModelConfig,
   tensors: readonly TensorToWrite[],
-  { dtype = "F32", maxShardBytes = Infinity }: SaveOptions,
+  { dtype = "F32", maxShardBytes = MAX_SHARD_BYTES }: SaveOptions,
 ): Promise<void> {
   const { dtype: _, ...json } = configToJson(config);
   // Everything is written beside its place first: what follows is renames, with config.json last.
