@@ -23,7 +23,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   "engine/contract": [],
   "engine/local": ["engine/contract", "model", "graph"],
   engine: ["engine/contract", "engine/local"],
-  tasks: ["verify", "text"],
+  tasks: ["verify", "text", "hub"],
   loop: ["engine/contract", "verify", "text"],
   evaluate: ["loop", "learn", "engine/contract", "store"],
   train: [

@@ -13,6 +13,7 @@ export const GROUPS = {
       "model",
       "task",
       "taskOptions",
+      "datasetRevisions",
       "chatTemplateKwargs",
       "outputDir",
       "seed",

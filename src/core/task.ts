@@ -75,6 +75,8 @@ export interface Task<Row = unknown> {
   answer?(row: Row): string | undefined;
   /** Default: 10 s, 20 %. */
   bounds?: VerifyBounds;
+  /** Commits of the hub data sets that its problems came from so far, by "organisation/name@revision". */
+  datasets?(): Readonly<Record<string, string>>;
 }
 
 /** A task that is verified in another way, the same in everything else; also of a task that is an instance of a class. */
@@ -97,6 +99,7 @@ export function withVerify<Row>(
     leaks: task.leaks && ((reflection, row) => task.leaks!(reflection, row)),
     answer: task.answer && ((row) => task.answer!(row)),
     bounds,
+    datasets: task.datasets && (() => task.datasets!()),
   };
   return same;
 }

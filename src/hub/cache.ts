@@ -1,14 +1,14 @@
 /**
- * The cache of huggingface_hub, shared with Python: models--organisation--name with refs/<revision> (a commit), blobs
- * (contents by checksum) and snapshots/<commit> (links to blobs). Knows nothing of the network.
+ * The cache of huggingface_hub, shared with Python: models--organisation--name (or datasets--…) with refs/<revision> (a
+ * commit), blobs (contents by checksum) and snapshots/<commit> (links to blobs). Knows nothing of the network.
  */
 import { copyFile, mkdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { unwritable, writeAtomic } from "../core/atomic-file.ts";
-import { missingFile } from "./model-files.ts";
 import { type HubReference, isCommit } from "./reference.ts";
 
 export interface CachedRepo {
+  folder: string;
   /** Folder of a commit's files. */
   snapshot(commit: string): string;
   /** File of a content. */
@@ -20,12 +20,13 @@ export interface CachedRepo {
   place(checksum: string, commit: string, name: string): Promise<void>;
 }
 
-export function cachedRepo(cache: string, name: string): CachedRepo {
-  const folder = join(cache, `models--${name.replace("/", "--")}`);
+export function cachedRepo(cache: string, { type, name }: Pick<HubReference, "type" | "name">): CachedRepo {
+  const folder = join(cache, `${type}s--${name.replace("/", "--")}`);
   const ref = (revision: string) => join(folder, "refs", revision);
   const blob = (checksum: string) => join(folder, "blobs", checksum);
   const snapshot = (commit: string) => join(folder, "snapshots", commit);
   return {
+    folder,
     snapshot,
     blob,
     async commitOf(revision) {
@@ -56,25 +57,6 @@ async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true }).catch((cause) => {
     throw unwritable(path, cause);
   });
-}
-
-export interface CachedModel {
-  commit: string;
-  folder: string;
-  /** The first file that is not there; undefined for a whole model. */
-  missing: string | undefined;
-}
-
-/** What the cache holds of a model, or undefined for nothing. */
-export async function findCached(
-  repo: CachedRepo,
-  { revision }: HubReference,
-): Promise<CachedModel | undefined> {
-  const commit = await repo.commitOf(revision);
-  if (commit === undefined) return undefined;
-  const folder = repo.snapshot(commit);
-  if ((await sizeOf(folder)) === undefined) return undefined;
-  return { commit, folder, missing: await missingFile(folder) };
 }
 
 /** In bytes, through links; undefined when there is nothing. */

@@ -3,7 +3,7 @@
  * @huggingface/hub's business; bytes are fetched here, because its downloads begin anew after an interruption.
  */
 import { MulliganError } from "../core/errors.ts";
-import { type HubReference, isCommit } from "./reference.ts";
+import { type HubReference, isCommit, repoPath } from "./reference.ts";
 import { notInstalled, refusal, senseless, unreachable } from "./refusals.ts";
 import type { HubSettings } from "./settings.ts";
 
@@ -18,8 +18,8 @@ export interface RemoteFile {
 export interface HubClient {
   /** Throws `MulliganError("hub")`. */
   commit(): Promise<string>;
-  /** The files at the top of the repository. */
-  files(commit: string): Promise<RemoteFile[]>;
+  /** The files of a folder, by default the top one, or with `recursive` all of the repository. */
+  files(commit: string, listing?: { folder?: string; recursive?: boolean }): Promise<RemoteFile[]>;
   /** A file's bytes from `start`, or from 0 where the server does not know ranges. */
   open(
     commit: string,
@@ -27,6 +27,9 @@ export interface HubClient {
     start: number,
   ): Promise<{ start: number; body: AsyncIterable<Uint8Array> }>;
 }
+
+/** Of a listing. Arbitrary: more would be slow to ask for. */
+const MAX_FILES = 100_000;
 
 export interface ConnectOptions {
   signal?: AbortSignal | undefined;
@@ -40,9 +43,9 @@ export async function connect(
   settings: HubSettings,
   { signal, load }: ConnectOptions,
 ): Promise<HubClient> {
-  const { name } = reference;
+  const { type, name } = reference;
   const { endpoint, token } = settings;
-  const { listFiles, modelInfo } = await loadPackage(load);
+  const { listFiles, ...info } = await loadPackage(reference, load);
 
   const ask: typeof fetch = async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input);
@@ -69,25 +72,29 @@ export async function connect(
   return {
     async commit() {
       const { revision } = reference;
-      const { sha } = await understand(
-        modelInfo({ name, revision, additionalFields: ["sha"], hubUrl: endpoint, fetch: ask }),
+      const question = { name, revision, hubUrl: endpoint, fetch: ask, additionalFields: ["sha" as const] };
+      const { sha } = await understand<{ sha: string }>(
+        type === "model" ? info.modelInfo(question) : info.datasetInfo(question),
       );
       if (isCommit(sha)) return sha;
       throw new MulliganError("hub", `${endpoint}: must name the commit of "${revision}", got ${sha}`);
     },
-    async files(commit) {
-      const repo = { type: "model", name } as const;
-      const entries = listFiles({ repo, revision: commit, hubUrl: endpoint, fetch: ask });
+    async files(commit, { folder = "", recursive = false } = {}) {
+      const repo = { type, name };
+      const path = folder === "" || folder === "." ? {} : { path: folder };
+      const entries = listFiles({ repo, revision: commit, recursive, hubUrl: endpoint, fetch: ask, ...path });
       const files: RemoteFile[] = [];
       for (;;) {
         const { done, value } = await understand(entries.next());
         if (done) return files;
-        const { type, path, size, oid, lfs } = value;
-        if (type === "file") files.push({ path, size, checksum: checkedSum(path, lfs?.oid ?? oid) });
+        if (files.length === MAX_FILES) throw tooMany(reference);
+        const { type: kind, path, size, oid, lfs } = value;
+        if (kind === "file") files.push({ path, size, checksum: checkedSum(path, lfs?.oid ?? oid) });
       }
     },
     async open(commit, path, start) {
-      const url = `${endpoint}/${name}/resolve/${commit}/${encodeURIComponent(path)}`;
+      const place = path.split("/").map(encodeURIComponent).join("/");
+      const url = `${endpoint}/${repoPath(reference)}/resolve/${commit}/${place}`;
       const headers = { "accept-encoding": "identity", ...(start > 0 && { range: `bytes=${start}-` }) };
       const { status, body } = await ask(url, { headers });
       return { start: status === 206 ? start : 0, body: body ?? emptyBody() };
@@ -95,12 +102,24 @@ export async function connect(
   };
 }
 
-async function loadPackage(load: () => Promise<unknown> = () => import("@huggingface/hub")) {
+async function loadPackage(
+  reference: HubReference,
+  load: () => Promise<unknown> = () => import("@huggingface/hub"),
+) {
   try {
-    return (await load()) as Pick<typeof import("@huggingface/hub"), "listFiles" | "modelInfo">;
+    return (await load()) as Pick<
+      typeof import("@huggingface/hub"),
+      "listFiles" | "modelInfo" | "datasetInfo"
+    >;
   } catch (cause) {
-    throw notInstalled(cause);
+    throw notInstalled(reference, cause);
   }
+}
+
+function tooMany({ type, name }: HubReference): MulliganError {
+  return new MulliganError("hub", `${type} "${name}": must have at most ${MAX_FILES} files, got more`, {
+    hint: "name a file by its path",
+  });
 }
 
 /** It becomes a file name. */

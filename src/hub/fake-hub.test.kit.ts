@@ -38,8 +38,9 @@ export interface FakeHub {
 export const sha256 = (data: Buffer) => createHash("sha256").update(data).digest("hex");
 export const gitSum = (data: Buffer) =>
   createHash("sha1").update(`blob ${data.length}\0`).update(data).digest("hex");
-export const isLarge = (path: string) => path.endsWith(".safetensors");
+export const isLarge = (path: string) => /\.(safetensors|parquet)$/.test(path);
 
+/** Repositories by name: "organisation/name" of a model, "datasets/organisation/name" of a data set. */
 export async function fakeHub(repos: Record<string, FakeRepo>): Promise<FakeHub> {
   const faults: Faults = { cuts: [], corrupt: false, ignoreRange: false, status: undefined };
   const requests: string[] = [];
@@ -65,28 +66,36 @@ export async function fakeHub(repos: Record<string, FakeRepo>): Promise<FakeHub>
   // another origin, as the hub's content network is
   const content = await listen((request, response) => {
     note(request, "content");
-    const [, name, path] = /^\/([^/]+\/[^/]+)\/(.+)$/.exec(decodeURIComponent(request.url!))!;
+    const [, name, path] = /^\/((?:datasets\/)?[^/]+\/[^/]+)\/(.+)$/.exec(decodeURIComponent(request.url!))!;
     send(request, response, repos[name!]!.files[path!]!, faults.cuts.shift());
   });
 
   const hub = await listen((request, response) => {
     note(request, "");
     const url = decodeURIComponent(request.url!.split("?")[0]!);
-    const api = /^\/api\/models\/([^/]+\/[^/]+)\/(revision|tree)\/(.+)$/.exec(url);
-    const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url);
+    const api =
+      /^\/api\/(?:models|(?=datasets))\/?((?:datasets\/)?[^/]+\/[^/]+)\/(revision|tree)\/(.+)$/.exec(url);
+    const file = /^\/((?:datasets\/)?[^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url);
     if (faults.status)
       return deny(response, faults.status, "", "Invalid credentials in Authorization header");
     const repo = repos[(api ?? file)![1]!];
     if (!repo) return deny(response, 401, "RepoNotFound");
     const { files, revisions = { main: COMMIT, [COMMIT]: COMMIT } } = repo;
-    const sha = revisions[(api ? api[3] : file![2])!];
+    const [, commit, folder = ""] = (api?.[2] === "tree" && /^([^/]+)\/?(.*)$/.exec(api[3]!)) || [];
+    const sha = revisions[(commit ?? (api ? api[3] : file![2]))!];
     if (!sha) return deny(response, 404, "RevisionNotFound");
     if (api?.[2] === "revision") return json(response, { _id: "1", id: api[1], sha });
     if (api) {
-      const entries = Object.entries(files).map(([path, data]) => ({
-        ...{ type: "file", path, size: data.length, oid: gitSum(data) },
-        ...(isLarge(path) && { lfs: { oid: sha256(data), size: data.length, pointerSize: 134 } }),
-      }));
+      const prefix = folder === "" ? "" : `${folder}/`;
+      const isListed = ([path]: [string, Buffer]) =>
+        path.startsWith(prefix) &&
+        (request.url!.includes("recursive=true") || !path.slice(prefix.length).includes("/"));
+      const entries = Object.entries(files)
+        .filter(isListed)
+        .map(([path, data]) => ({
+          ...{ type: "file", path, size: data.length, oid: gitSum(data) },
+          ...(isLarge(path) && { lfs: { oid: sha256(data), size: data.length, pointerSize: 134 } }),
+        }));
       return json(
         response,
         entries.map((entry) => repo.listing?.(entry) ?? entry),
@@ -97,6 +106,7 @@ export async function fakeHub(repos: Record<string, FakeRepo>): Promise<FakeHub>
     if (isLarge(path!)) {
       return response.writeHead(302, { location: `${content.origin}/${name}/${path}` }).end();
     }
+    if (!files[path!]) return deny(response, 404, "EntryNotFound");
     return send(request, response, files[path!]!);
   });
 

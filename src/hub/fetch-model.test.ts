@@ -22,10 +22,12 @@ import {
   isLarge,
   sha256,
 } from "./fake-hub.test.kit.ts";
-import { type FetchOptions, fetchModel, type HubEvent } from "./fetch-model.ts";
+import type { HubEvent } from "./fetch.ts";
+import { type FetchModelOptions, fetchModel } from "./fetch-model.ts";
 
 const NAME = "org/model";
-const REFERENCE = { name: NAME, revision: "main" };
+const at = (name: string, revision = "main") => ({ type: "model" as const, name, revision });
+const REFERENCE = at(NAME);
 const weights = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 251));
 const whole: FakeRepo["files"] = {
   ".gitattributes": Buffer.from("*"),
@@ -54,7 +56,7 @@ afterEach(async () => {
   rmSync(home, { recursive: true });
 });
 
-const fetchIt = (reference = REFERENCE, env = {}, options: FetchOptions = {}) =>
+const fetchIt = (reference = REFERENCE, env = {}, options: FetchModelOptions = {}) =>
   fetchModel(reference, { env: { HF_ENDPOINT: hub.endpoint, HF_HOME: home, ...env }, ...options });
 const failureOf = (promise: Promise<unknown>) =>
   promise.then(
@@ -94,7 +96,7 @@ describe("a model of the hub", () => {
       `GET /api/models/${NAME}/tree/${COMMIT}`,
     ]);
     hub.requests.length = 0;
-    expect(await fetchIt({ name: NAME, revision: COMMIT })).toMatchObject({ commit: COMMIT });
+    expect(await fetchIt(at(NAME, COMMIT))).toMatchObject({ commit: COMMIT });
     expect(hub.requests).toEqual([]);
   });
 
@@ -110,7 +112,7 @@ describe("a model of the hub", () => {
   });
 
   test("may be a branch with a slash", async () => {
-    await fetchIt({ name: NAME, revision: "refs/pr/1" });
+    await fetchIt(at(NAME, "refs/pr/1"));
     expect(readFileSync(repoFolder("refs", "refs", "pr", "1"), "utf8")).toBe(COMMIT);
   });
 
@@ -126,7 +128,7 @@ describe("a model of the hub", () => {
         "model.safetensors.index.json": Buffer.from(JSON.stringify(map)),
       },
     };
-    const { folder } = await fetchIt({ name: "org/shards", revision: "main" });
+    const { folder } = await fetchIt(at("org/shards"));
     expect((await readdir(folder)).sort()).toEqual(
       [
         ...WANTED.filter((name) => name !== "model.safetensors"),
@@ -136,7 +138,7 @@ describe("a model of the hub", () => {
       ].sort(),
     );
     rmSync(join(folder, shard(2)));
-    const offline = fetchIt({ name: "org/shards", revision: "main" }, { HF_HUB_OFFLINE: "1" });
+    const offline = fetchIt(at("org/shards"), { HF_HUB_OFFLINE: "1" });
     await expect(offline).rejects.toThrow(`got no ${shard(2)} in`);
   });
 });
@@ -245,7 +247,7 @@ describe("a listing that means harm", () => {
     const listing = (entry: Record<string, unknown>) =>
       entry.path === "zz.json" ? { ...entry, path } : entry;
     repos["org/evil"] = { files, listing };
-    const { folder } = await fetchIt({ name: "org/evil", revision: "main" });
+    const { folder } = await fetchIt(at("org/evil"));
     expect((await readdir(folder)).sort()).toEqual(WANTED);
     expect(await readdir(home)).toEqual(["hub"]);
     expect(await readdir(join(home, "hub"))).toEqual(["models--org--evil"]);
@@ -253,12 +255,12 @@ describe("a listing that means harm", () => {
 
   test("by a checksum or a commit that is none is refused", async () => {
     repos["org/evil"] = { files: whole, listing: (entry) => ({ ...entry, oid: "../../x", lfs: undefined }) };
-    const bySum = failureOf(fetchIt({ name: "org/evil", revision: "main" }));
+    const bySum = failureOf(fetchIt(at("org/evil")));
     expect((await bySum).message).toBe(
       ".gitattributes: must have a checksum in the hub's listing, got ../../x",
     );
     repos["org/evil"] = { files: whole, revisions: { main: "../../../x" } };
-    const byCommit = failureOf(fetchIt({ name: "org/evil", revision: "main" }));
+    const byCommit = failureOf(fetchIt(at("org/evil")));
     expect((await byCommit).message).toContain('must name the commit of "main", got ../../../x');
     expect(existsSync(join(home, "hub"))).toBe(false);
   });
@@ -266,7 +268,7 @@ describe("a listing that means harm", () => {
 
 describe("a refusal says what to do:", () => {
   test("a gated repository", async () => {
-    const reference = { name: "org/gated", revision: "main" };
+    const reference = at("org/gated");
     const error = await failureOf(fetchIt(reference));
     expect(error).toMatchObject({
       code: "hub",
@@ -278,18 +280,18 @@ describe("a refusal says what to do:", () => {
 
   test("a token, which no other host sees, may come from the file that Python's login writes", async () => {
     writeFileSync(join(home, "token"), "hf_file\n");
-    await fetchIt({ name: "org/gated", revision: "main" });
+    await fetchIt(at("org/gated"));
     expect(hub.requests.filter((line) => line.endsWith(" auth"))).toHaveLength(hub.requests.length - 1);
     expect(hub.requests.at(-1)).toBe("GET content/org/gated/model.safetensors");
   });
 
   test("no such repository, no such revision", async () => {
-    const missing = await failureOf(fetchIt({ name: "org/none", revision: "main" }));
+    const missing = await failureOf(fetchIt(at("org/none")));
     expect(missing.message).toMatch(
       /^model "org\/none": must be a folder here, or a repository that may be read, got 401/,
     );
     expect(missing.hint).toContain("spelling");
-    const revision = await failureOf(fetchIt({ name: NAME, revision: "v2" }));
+    const revision = await failureOf(fetchIt(at(NAME, "v2")));
     expect(revision.message).toMatch(/^model "org\/model": must have the revision "v2", got 404/);
     expect(revision.hint).toContain(`${hub.endpoint}/org/model/tree/main`);
   });
@@ -322,7 +324,7 @@ describe("a refusal says what to do:", () => {
   ])("a repository with %s but without %s", async (given, lacking, hint) => {
     const { [lacking]: _, "pytorch_model.bin": __, ...rest } = whole;
     repos["org/other"] = { files: { ...rest, [given]: weights } };
-    const error = await failureOf(fetchIt({ name: "org/other", revision: "main" }));
+    const error = await failureOf(fetchIt(at("org/other")));
     expect(error.message).toBe(`model "org/other": must have ${lacking}, which its repository lacks`);
     expect(error.hint).toContain(hint);
     expect(bytesAsked()).toEqual([]);
@@ -359,11 +361,7 @@ describe("without the hub", () => {
     const folder = pythonsCache(cache);
     const model = await fetchIt(REFERENCE, { HF_HUB_OFFLINE: "1", HF_HUB_CACHE: cache }, absent);
     expect(model).toEqual({ folder, commit: COMMIT });
-    const pinned = await fetchIt(
-      { name: NAME, revision: COMMIT },
-      { ...nowhere, HF_HUB_CACHE: cache },
-      absent,
-    );
+    const pinned = await fetchIt(at(NAME, COMMIT), { ...nowhere, HF_HUB_CACHE: cache }, absent);
     expect(pinned).toEqual(model);
     expect(hub.requests).toEqual([]);
   });

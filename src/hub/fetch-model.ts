@@ -1,16 +1,10 @@
-/**
- * A model of the hub as a folder: from the cache where it is whole there, else fetched into it. A commit never changes,
- * so what is recorded by its commit needs no network again.
- */
-import { join } from "node:path";
+/** A model of the hub as a folder. Its weights come last: what it is can be looked at before they are fetched. */
 import { MulliganError } from "../core/errors.ts";
-import { type CachedModel, type CachedRepo, cachedRepo, findCached, sizeOf } from "./cache.ts";
-import { type ConnectOptions, connect, type HubClient, type RemoteFile } from "./client.ts";
-import { downloadBlob } from "./download.ts";
+import { type CachedRepo, sizeOf } from "./cache.ts";
+import type { RemoteFile } from "./client.ts";
+import { type Fetching, type FetchOptions, fetchFromHub, startDownload } from "./fetch.ts";
 import { holdsWeights, lackingName, missingFile, pickFiles } from "./model-files.ts";
-import { type HubReference, isCommit } from "./reference.ts";
-import { isUnavailable } from "./refusals.ts";
-import { type Environment, type HubSettings, hubSettings } from "./settings.ts";
+import type { HubReference } from "./reference.ts";
 
 export interface HubModel {
   folder: string;
@@ -18,78 +12,45 @@ export interface HubModel {
   commit: string;
 }
 
-export type HubEvent =
-  /** Bytes of all files together. */
-  | { type: "downloading"; file: string; received: number; total: number }
-  /** The hub gave no answer; the cache has the model as it was. */
-  | { type: "from-cache"; commit: string; reason: string };
-
-export interface FetchOptions extends ConnectOptions {
-  /** Default: the process's. */
-  env?: Environment;
-  onEvent?: ((event: HubEvent) => void) | undefined;
+export interface FetchModelOptions extends FetchOptions {
   /** Looks at the folder before weights are fetched into it; throws for a model that would be of no use. */
   accept?: ((folder: string) => Promise<void>) | undefined;
 }
 
 /** Throws `MulliganError("hub")` that says what to do, `MulliganError("io")`, or the signal's reason. */
-export async function fetchModel(reference: HubReference, options: FetchOptions = {}): Promise<HubModel> {
-  const { env = process.env, onEvent = () => {} } = options;
-  const settings = await hubSettings(env);
-  const repo = cachedRepo(settings.cache, reference.name);
-  const cached = await findCached(repo, reference);
-  const whole = cached?.missing === undefined ? cached : undefined;
-  if (settings.offline) return whole ?? refuseOffline(reference, settings, cached);
-  if (whole && isCommit(reference.revision)) return whole;
-
-  let client: HubClient;
-  let commit: string;
-  try {
-    client = await connect(reference, settings, options);
-    commit = await client.commit();
-  } catch (error) {
-    if (!whole || !isUnavailable(error)) throw error;
-    onEvent({ type: "from-cache", commit: whole.commit, reason: (error as MulliganError).message });
-    return whole;
-  }
-  await download(client, commit, reference, repo, options);
-  await repo.remember(reference.revision, commit);
-  return { folder: repo.snapshot(commit), commit };
+export async function fetchModel(
+  reference: HubReference,
+  options: FetchModelOptions = {},
+): Promise<HubModel> {
+  const download = (fetching: Fetching) => downloadModel(reference, fetching, options);
+  return fetchFromHub(reference, { cached: findCached, download }, options);
 }
 
-async function download(
-  client: HubClient,
-  commit: string,
+async function findCached(repo: CachedRepo, commit: string): Promise<HubModel | { lacking: string }> {
+  const folder = repo.snapshot(commit);
+  if ((await sizeOf(folder)) === undefined) return { lacking: "nothing of it" };
+  const missing = await missingFile(folder);
+  return missing === undefined ? { folder, commit } : { lacking: `no ${missing}` };
+}
+
+async function downloadModel(
   { name }: HubReference,
-  repo: CachedRepo,
-  { signal, onEvent = () => {}, accept }: FetchOptions,
-): Promise<void> {
+  fetching: Fetching,
+  options: FetchModelOptions,
+): Promise<HubModel> {
+  const { client, commit, repo } = fetching;
   const all = await client.files(commit);
   const files = pickFiles(all);
   const lacking = lackingName(files.map(({ path }) => path));
   if (lacking !== undefined) throw lacks(name, lacking, all);
   const folder = repo.snapshot(commit);
-  const isPlaced = await Promise.all(
-    files.map(async ({ path, size }) => (await sizeOf(join(folder, path))) === size),
-  );
-  const wanted = files.filter((_, i) => !isPlaced[i]);
-  const total = wanted.reduce((sum, { size }) => sum + size, 0);
-  let before = 0;
-  const bring = async (file: RemoteFile) => {
-    const blob = repo.blob(file.checksum);
-    const onBytes = (bytes: number) =>
-      onEvent({ type: "downloading", file: file.path, received: before + bytes, total });
-    if ((await sizeOf(blob)) !== file.size)
-      await downloadBlob(client, commit, file, blob, { onBytes, signal });
-    await repo.place(file.checksum, commit, file.path);
-    before += file.size;
-    onEvent({ type: "downloading", file: file.path, received: before, total });
-  };
-  for (const file of wanted.filter(({ path }) => !holdsWeights(path))) await bring(file);
-  await accept?.(folder);
-  for (const file of wanted.filter(({ path }) => holdsWeights(path))) await bring(file);
+  const bring = await startDownload(fetching, files, options);
+  for (const file of files.filter(({ path }) => !holdsWeights(path))) await bring(file);
+  await options.accept?.(folder);
+  for (const file of files.filter(({ path }) => holdsWeights(path))) await bring(file);
   const missing = await missingFile(folder);
   if (missing !== undefined) throw lacks(name, missing, all);
+  return { folder, commit };
 }
 
 function lacks(name: string, file: string, all: readonly RemoteFile[]): MulliganError {
@@ -102,17 +63,4 @@ function lacks(name: string, file: string, all: readonly RemoteFile[]): Mulligan
         ? "pickled weights are not read: take a version with safetensors"
         : "take a repository with config.json, tokenizer.json and safetensors weights";
   return new MulliganError("hub", `model "${name}": must have ${file}, which its repository lacks`, { hint });
-}
-
-function refuseOffline(
-  { name, revision }: HubReference,
-  { cache }: HubSettings,
-  cached: CachedModel | undefined,
-): never {
-  const got = cached ? `no ${cached.missing}` : "nothing of it";
-  throw new MulliganError(
-    "hub",
-    `model "${name}@${revision}": must be in the cache when HF_HUB_OFFLINE is set, got ${got} in ${cache}`,
-    { hint: "unset HF_HUB_OFFLINE to fetch it, or set HF_HUB_CACHE to where it is" },
-  );
 }

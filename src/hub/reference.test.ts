@@ -8,7 +8,7 @@ test.each([
   ["org/model_1.5@v1.0", { name: "org/model_1.5", revision: "v1.0" }],
   ["org/model@refs/pr/1", { name: "org/model", revision: "refs/pr/1" }],
 ])("%s is a name of the hub", (text, reference) => {
-  expect(parseReference(text)).toEqual(reference);
+  expect(parseReference(text)).toEqual({ type: "model", ...reference });
 });
 
 test.each([

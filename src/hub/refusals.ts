@@ -1,21 +1,23 @@
-/** What the hub's refusals mean to whoever asked for a model. */
+/** What the hub's refusals mean to whoever asked for a model or a data set. */
 import { MulliganError } from "../core/errors.ts";
-import type { HubReference } from "./reference.ts";
+import { type HubReference, repoPath } from "./reference.ts";
 import type { HubSettings } from "./settings.ts";
 
 /** The error for an answer that is not the file or list asked for. */
 export function refusal(
   { status, headers }: Pick<Response, "status" | "headers">,
-  { name, revision }: HubReference,
+  reference: HubReference,
   { endpoint, token }: HubSettings,
 ): MulliganError {
+  const { type, name, revision } = reference;
+  const page = `${endpoint}/${repoPath(reference)}`;
   const code = headers.get("x-error-code");
   const refuse = (rule: string, hint: string) =>
-    new MulliganError("hub", `model "${name}": ${rule}, got ${status} from ${endpoint}`, { hint });
+    new MulliganError("hub", `${type} "${name}": ${rule}, got ${status} from ${endpoint}`, { hint });
   if (code === "RevisionNotFound") {
     return refuse(
       `must have the revision "${revision}"`,
-      `its branches, tags and commits are at ${endpoint}/${name}/tree/main`,
+      `its branches, tags and commits are at ${page}/tree/main`,
     );
   }
   if (status === 401 && token && /invalid credentials/i.test(headers.get("x-error-message") ?? "")) {
@@ -25,12 +27,14 @@ export function refusal(
     const access = token ? "the token given may not read it" : "no token was given (HF_TOKEN)";
     return refuse(
       "is gated and must be opened to you",
-      `accept its terms at ${endpoint}/${name} and use a token that may read it; ${access}`,
+      `accept its terms at ${page} and use a token that may read it; ${access}`,
     );
   }
   if (status === 404 || status === 401) {
     return refuse(
-      "must be a folder here, or a repository that may be read",
+      type === "model"
+        ? "must be a folder here, or a repository that may be read"
+        : "must be a repository with this file, and one that may be read",
       "check the spelling; a private repository needs HF_TOKEN",
     );
   }
@@ -43,7 +47,7 @@ export function unreachable({ endpoint }: HubSettings, cause: unknown): Mulligan
   const reason = (cause as Error).cause ?? cause;
   const code = (reason as NodeJS.ErrnoException).code ?? (reason as Error).message;
   return new MulliganError("hub", `${endpoint}: must be reached, got ${code}`, {
-    hint: "check the network and HF_ENDPOINT; with HF_HUB_OFFLINE=1 models come from the cache alone",
+    hint: "check the network and HF_ENDPOINT; with HF_HUB_OFFLINE=1 all comes from the cache alone",
     cause,
   });
 }
@@ -57,12 +61,12 @@ export function senseless({ endpoint }: HubSettings, cause: unknown): MulliganEr
   );
 }
 
-export function notInstalled(cause: unknown): MulliganError {
+export function notInstalled({ type }: HubReference, cause: unknown): MulliganError {
   return new MulliganError(
     "hub",
-    "a model from the hub needs the package @huggingface/hub, which is not there",
+    `a ${type} from the hub needs the package @huggingface/hub, which is not there`,
     {
-      hint: "npm install @huggingface/hub, or give a folder: `hf download` makes one",
+      hint: `npm install @huggingface/hub, or give a ${type === "model" ? "folder" : "file"}: \`hf download\` makes one`,
       cause,
     },
   );

@@ -2,16 +2,22 @@
  * A task from three things: rows, a prompt for each, and a check. What is left out takes the paper's wording
  * (arXiv 2505.24726, method.md §2.1). Mistakes in a definition are named where they are made, not deep in a run.
  */
-import { resolve } from "node:path";
 import { MulliganError, nearestName } from "../core/errors.ts";
 import type { Message, Problem, Split, Task, ToolDefinition, VerifierAnswer } from "../core/task.ts";
 import { DEFAULT_LIMITS } from "../verify/apart/limits.ts";
 import { type ExternalVerifier, openVerifier } from "../verify/apart/verifier.ts";
+import { type FindRowFiles, type RowFiles, rowFilesIn } from "./row-files.ts";
 import { readRows } from "./rows.ts";
 import { SPLITS, splitByHash } from "./split.ts";
 
-/** Rows themselves, the path of a .jsonl, .json, .csv or .parquet file, or a function that returns rows. */
-export type RowSource<Row> = readonly Row[] | string | (() => readonly Row[] | Promise<readonly Row[]>);
+/**
+ * Rows themselves; the path of a .jsonl, .json, .csv or .parquet file; a data set of the hub, "hf:organisation/name:split";
+ * or a function that returns rows, which is given one that finds the files of such a path or name.
+ */
+export type RowSource<Row> =
+  | readonly Row[]
+  | string
+  | ((files: FindRowFiles) => readonly Row[] | Promise<readonly Row[]>);
 
 export interface TaskDefinition<Row> {
   /** Shown in logs and tables. Default "task". */
@@ -44,6 +50,8 @@ export interface DefinedTask<Row = unknown> extends Task<Row> {
   external?: ExternalVerifier;
   /** Where relative paths start: the task's own folder once it is loaded from a file, until then the current one. */
   folder: string;
+  /** Where paths and data sets of the hub are found. */
+  rowFiles: RowFiles;
 }
 
 export const PAPER_REFLECTION =
@@ -89,7 +97,9 @@ export function defineTask<Row>(definition: TaskDefinition<Row>): DefinedTask<Ro
   const task: DefinedTask<Row> = {
     name,
     folder: ".",
-    problems: problemsFrom(name, definition.rows, () => task.folder),
+    rowFiles: rowFilesIn("."),
+    datasets: () => task.rowFiles.found,
+    problems: problemsFrom(name, definition.rows, (source) => task.rowFiles.find(source)),
     prompt,
     reflectionPrompt: turn("reflectionPrompt", () => PAPER_REFLECTION),
     retryPrompt: turn("retryPrompt", question),
@@ -233,11 +243,11 @@ function shown(value: unknown): string {
 function problemsFrom<Row>(
   name: string,
   rows: TaskDefinition<Row>["rows"],
-  folder: () => string,
+  files: FindRowFiles,
 ): Task<Row>["problems"] {
   const seen = new Map<string, string>();
   const load = async (source: RowSource<Row>, label: string) => {
-    const list = await rowsFrom(name, label === "row" ? "rows" : `rows.${label}`, source, folder());
+    const list = await rowsFrom(name, label === "row" ? "rows" : `rows.${label}`, source, files);
     return list.map((row, index): Problem<Row> => {
       const id = idOf(row) ?? `${label}-${index + 1}`;
       const place = `${label} ${index + 1}`;
@@ -281,9 +291,9 @@ async function rowsFrom<Row>(
   name: string,
   field: string,
   source: RowSource<Row>,
-  folder: string,
+  files: FindRowFiles,
 ): Promise<readonly Row[]> {
-  const rows = typeof source === "string" ? await readRows(pathIn(folder, source)) : await called();
+  const rows = typeof source === "string" ? await readFiles(await files(source)) : await called();
   if (!Array.isArray(rows)) {
     throw new MulliganError("task", `task ${name}: ${field} must give a list, got ${typeof rows}`);
   }
@@ -293,7 +303,7 @@ async function rowsFrom<Row>(
 
   async function called(): Promise<unknown> {
     try {
-      return typeof source === "function" ? await source() : source;
+      return typeof source === "function" ? await source(files) : source;
     } catch (cause) {
       if (cause instanceof MulliganError) throw cause;
       throw new MulliganError("task", `task ${name}: ${field} threw: ${cause}`, { cause });
@@ -301,9 +311,10 @@ async function rowsFrom<Row>(
   }
 }
 
-/** The path itself in the current folder, for messages that read as it was written; hub names stay as they are. */
-function pathIn(folder: string, path: string): string {
-  return folder === "." || path.startsWith("hf:") ? path : resolve(folder, path);
+async function readFiles(paths: readonly string[]): Promise<unknown[]> {
+  const rows: unknown[] = [];
+  for (const path of paths) for (const row of await readRows(path)) rows.push(row);
+  return rows;
 }
 
 function idOf(row: unknown): string | undefined {

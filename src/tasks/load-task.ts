@@ -12,6 +12,7 @@ import { functionCalling } from "./function-calling/task.ts";
 import { importDefault } from "./import-file.ts";
 import * as tasks from "./index.ts";
 import { retention } from "./retention/task.ts";
+import { type HubAccess, rowFilesIn } from "./row-files.ts";
 import { toolCalling } from "./tool-calling/task.ts";
 
 const BUILT_IN: Readonly<Record<string, (options: never) => Task>> = {
@@ -36,18 +37,29 @@ const METHODS = [
 ] as const;
 
 /**
- * Loads a task by name, with options, or from a file, whose folder its relative paths then start from. Throws
+ * Loads a task by name, with options, or from a file, whose folder its relative paths then start from; `hub` says how its
+ * data sets are fetched. Throws
  * `MulliganError`: "config" for an unknown name or option, "task" for a file that is missing, fails to load or exports
  * no task.
  */
-export async function loadTask(nameOrPath: string, options: Record<string, unknown> = {}): Promise<Task> {
-  if (!isTaskFile(nameOrPath)) return builtIn(nameOrPath, options);
+export async function loadTask(
+  nameOrPath: string,
+  options: Record<string, unknown> = {},
+  hub: HubAccess = {},
+): Promise<Task> {
+  if (!isTaskFile(nameOrPath)) return placed(builtIn(nameOrPath, options), ".", hub);
   if (Object.keys(options).length > 0) {
     throw new MulliganError("config", `task ${nameOrPath}: only built-in tasks take options`, {
       hint: "set them in the file itself and leave taskOptions out",
     });
   }
-  return fromFile(nameOrPath);
+  return placed(await fromFile(nameOrPath), dirname(resolve(nameOrPath)), hub);
+}
+
+/** A task of defineTask learns where it is. */
+function placed(task: Task, folder: string, hub: HubAccess): Task {
+  if ("rowFiles" in task) Object.assign(task, { folder, rowFiles: rowFilesIn(folder, hub) });
+  return task;
 }
 
 /** Does this name a file, and no built-in task? */
@@ -71,10 +83,7 @@ async function fromFile(path: string): Promise<Task> {
     throw new MulliganError("task", `task file ${path}: not found`, { hint: `looked for ${file}` });
   }
   const exported = await load(path, file);
-  if (isTask(exported)) {
-    if ("folder" in exported) exported.folder = dirname(file);
-    return exported;
-  }
+  if (isTask(exported)) return exported;
   const got = exported === undefined ? "no default export" : "a default export that is no task";
   throw new MulliganError("task", `task file ${path}: ${got}`, {
     hint: "end the file with: export default defineTask({ rows, prompt, verify })",

@@ -8,6 +8,7 @@ import type { VerifierLimits } from "../verify/apart/limits.ts";
 import { openVerifier, type VerifierSource } from "../verify/apart/verifier.ts";
 import type { DefinedTask } from "./define-task.ts";
 import { isTaskFile, loadTask } from "./load-task.ts";
+import type { HubAccess } from "./row-files.ts";
 
 export interface OpenTask {
   task: Task;
@@ -18,15 +19,17 @@ export interface OpenTask {
 export interface OpenTaskOptions {
   /** Of a built-in task. */
   taskOptions?: Record<string, unknown>;
+  /** How rows of the hub are fetched. */
+  hub?: HubAccess;
   verifier: VerifierLimits & { maxUnscoredFraction: number };
 }
 
 /** Throws what `loadTask` throws, and `MulliganError("task")` when the verifier's process cannot load the task. */
 export async function openTask(
   nameOrPath: string,
-  { taskOptions, verifier: { maxUnscoredFraction, ...limits } }: OpenTaskOptions,
+  { taskOptions, hub, verifier: { maxUnscoredFraction, ...limits } }: OpenTaskOptions,
 ): Promise<OpenTask> {
-  const task = await loadTask(nameOrPath, taskOptions);
+  const task = await loadTask(nameOrPath, taskOptions, hub);
   if (!isTaskFile(nameOrPath)) {
     const bounds = { timeoutMs: limits.timeoutMs, maxUnscoredFraction };
     const verify: Task["verify"] = (answer, row) => task.verify(answer, row);

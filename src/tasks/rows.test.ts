@@ -89,11 +89,4 @@ describe("is refused, with file and line:", () => {
       });
     },
   );
-
-  test("a dataset by its name on the hub", async () => {
-    await expect(readRows("hf:openai/gsm8k/main/train.parquet")).rejects.toMatchObject({
-      message: 'rows: must be a file on this machine, got "hf:openai/gsm8k/main/train.parquet"',
-      hint: expect.stringMatching(/^download it first/),
-    });
-  });
 });

@@ -25,19 +25,17 @@ const READERS: Readonly<Record<string, (path: string) => Promise<FileRow[]>>> = 
   ".parquet": readParquet,
 };
 
+/** Of files that can be read. */
+export const ROW_ENDINGS: readonly string[] = Object.keys(READERS);
+
 /**
  * Reads all rows of a file. Values of CSV are text; whole numbers of Parquet that a double cannot hold, and its dates,
  * are text too. Throws `MulliganError("data")`.
  */
 export async function readRows(path: string): Promise<FileRow[]> {
-  if (/^hf:/.test(path)) {
-    throw new MulliganError("data", `rows: must be a file on this machine, got "${path}"`, {
-      hint: "download it first: hf download <name> --repo-type dataset, then name its .parquet or .jsonl",
-    });
-  }
   const read = READERS[extname(path).toLowerCase()];
   if (read) return read(path);
-  throw new MulliganError("data", `rows: must be a ${Object.keys(READERS).join(", ")} file, got "${path}"`, {
+  throw new MulliganError("data", `rows: must be a ${ROW_ENDINGS.join(", ")} file, got "${path}"`, {
     hint: "the file's ending says how it is read",
   });
 }

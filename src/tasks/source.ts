@@ -1,8 +1,9 @@
-/** Rows from files that a user names: one file, split by a hash of the ids, or a file for each split. */
+/** Rows that a user names: one file or data set of the hub, split by a hash of the ids, or one for each split. */
 import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
 import type { Split } from "../core/task.ts";
 import type { TaskDefinition } from "./define-task.ts";
+import type { FindRowFiles } from "./row-files.ts";
 import { SPLITS } from "./split.ts";
 
 const file = z.string().min(1);
@@ -12,7 +13,9 @@ export const Source = z
     file,
     z.strictObject({ train: file.optional(), validation: file.optional(), test: file.optional() }),
   ])
-  .describe("a file, split 80/10/10, or { train, validation, test } with a file for each split that is used");
+  .describe(
+    "a file or hf:organisation/name:split, split 80/10/10, or { train, validation, test } of those that are used",
+  );
 export type Source = z.infer<typeof Source>;
 
 /** The splits that have a file of their own, for `Task.splits`; nothing for one file, which is split. */
@@ -25,23 +28,23 @@ export function splitsOf(source: Source | undefined): { splits?: readonly Split[
 export function rowsFromSource<Row extends { id: string }>(
   task: string,
   source: Source,
-  load: (path: string) => Promise<Row[]>,
+  load: (files: readonly string[]) => Promise<Row[]>,
 ): TaskDefinition<Row>["rows"] {
-  if (typeof source === "string") return () => load(source);
+  if (typeof source === "string") return async (find) => load(await find(source));
   const files = Object.values(source).filter((path) => path !== undefined);
-  const rowsOf = (split: Split) => async () => {
+  const rowsOf = (split: Split) => async (find: FindRowFiles) => {
     const path = source[split];
     if (path === undefined) {
       throw new MulliganError("data", `task ${task}: source has no file for the ${split} split`, {
         hint: `give taskOptions.source.${split}, or one file for all splits`,
       });
     }
-    const rows = await load(path);
+    const rows = await load(await find(path));
     // two files may number their rows alike, and ids are unique within a task
     return files.length > 1 ? rows.map((row) => ({ ...row, id: `${split}/${row.id}` })) : rows;
   };
   return Object.fromEntries(SPLITS.map((split) => [split, rowsOf(split)])) as Record<
     Split,
-    () => Promise<Row[]>
+    (find: FindRowFiles) => Promise<Row[]>
   >;
 }

@@ -70,6 +70,10 @@ export const MulliganConfig = z
       .describe("a Hugging Face folder, a hub name[@revision], or a shipped model"),
     task: z.string().default("countdown").describe("a built-in task, or a TypeScript file that exports one"),
     taskOptions: z.record(z.string(), z.unknown()).default({}).describe("options of a built-in task"),
+    datasetRevisions: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe("commits of data sets of the hub by name@revision; a run writes down those that it used"),
     chatTemplateKwargs: z
       .record(z.string(), z.unknown())
       .default({})

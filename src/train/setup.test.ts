@@ -75,6 +75,30 @@ describe("a model by its name on the hub", () => {
     });
   });
 
+  test("lends rows to a task, and the commit of its data set is written down too", async () => {
+    const rows = { "train.jsonl": Buffer.from('{"question": "1+1?", "answer": "#### 2"}\n') };
+    const hub = await fakeHub({ "datasets/org/sums": { files: rows } });
+    await inFolder({ HF_ENDPOINT: hub.endpoint }, async (folder) => {
+      const task = join(folder, "task.ts");
+      writeFileSync(
+        task,
+        `import { defineTask } from "mulligan";
+         const rows = "hf:org/sums";
+         export default defineTask({ rows: { train: rows, validation: rows, test: rows }, reflectionPrompt: "why?",
+           plainRetryPrompt: "again", prompt: (row) => row.question, verify: () => true });`,
+      );
+      const settings = MulliganConfig.parse({ model: "mini", threads: 1, task });
+      const first = await openSetup(settings, { splits: ["test"] });
+      await first.close();
+      expect(first.config.datasetRevisions).toEqual({ "org/sums@main": COMMIT });
+      await hub.close();
+      const again = await openSetup(first.config, { splits: ["test"] });
+      await again.close();
+      expect(again.config).toEqual(first.config);
+      expect(again.problems).toEqual(first.problems);
+    });
+  });
+
   test("of an architecture that is not supported is refused before its weights are fetched", async () => {
     const config = Buffer.from(
       JSON.stringify({ ...JSON.parse(String(files["config.json"])), model_type: "rwkv" }),

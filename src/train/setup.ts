@@ -16,7 +16,8 @@ import {
   type LocalEngineOptions,
 } from "../engine/index.ts";
 import { requireSupported } from "../engine/local/supported.ts";
-import { type FetchOptions, fetchModel, type HubEvent } from "../hub/fetch-model.ts";
+import type { FetchOptions, HubEvent } from "../hub/fetch.ts";
+import { fetchModel } from "../hub/fetch-model.ts";
 import { parseReference } from "../hub/reference.ts";
 import { type Chat, loadChat, policyOf } from "../loop/policy.ts";
 import { openTask } from "../tasks/open-task.ts";
@@ -52,9 +53,9 @@ export interface Prepared extends Pick<Setup, "task" | "problems" | "model"> {
 export interface PrepareOptions {
   /** Default: all. */
   splits?: readonly Split[];
-  /** How a model of the hub is coming. */
+  /** How a model or data set of the hub is coming. */
   onHubEvent?: (event: HubEvent) => void;
-  /** Stops fetching a model. */
+  /** Stops fetching it. */
   signal?: AbortSignal;
   /** Where the hub's settings are read. Default: the process's own. */
   env?: NodeJS.ProcessEnv;
@@ -98,7 +99,8 @@ export async function prepareSetup(
   settings: MulliganConfig,
   { splits = SPLITS, onHubEvent: onEvent, ...fetching }: PrepareOptions = {},
 ): Promise<Prepared> {
-  const { task, close } = await openTask(settings.task, settings);
+  const hub = { ...fetching, onEvent, revisions: settings.datasetRevisions };
+  const { task, close } = await openTask(settings.task, { ...settings, hub });
   try {
     const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };
     for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
@@ -124,8 +126,8 @@ export async function openSetup(
 
 /**
  * Loads the model of what was prepared, which it closes when that fails. Throws `MulliganError` where the model cannot be
- * loaded or an episode finds no room in its context. `threads: 0` becomes the number of cores, and a hub name
- * gets its commit: they are written down with the run, which keeps them when it goes on.
+ * loaded or an episode finds no room in its context. `threads: 0` becomes the number of cores, and names of the hub
+ * get their commits: they are written down with the run, which keeps them when it goes on.
  */
 export async function startSetup(
   settings: MulliganConfig,
@@ -140,7 +142,8 @@ export async function startSetup(
   try {
     const { weights, adapter } = weightsOf(settings, model, checkpoint);
     engine = await createLocalEngine(weights, engineOptions(settings, adapter));
-    const config = { ...settings, model: name, threads: engine.info.threads };
+    const datasetRevisions = { ...settings.datasetRevisions, ...task.datasets?.() };
+    const config = { ...settings, model: name, datasetRevisions, threads: engine.info.threads };
     const policy = policyOf(engine, chat, model);
     for (const split of SPLITS) requireEpisodes(engine.info, problems[split], lengths[split], config);
     return { config, model, policy, task, problems, profile: async () => engine?.profile?.(), close };

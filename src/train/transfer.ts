@@ -54,14 +54,21 @@ export async function transferRun(
 ): Promise<TransferRow[]> {
   requireFinished(folder);
   const config = await readRunConfig(folder);
+  let { datasetRevisions } = config;
   // a mistake in the last of them would cost what was measured before it
   for (const other of tasks) {
-    const { task, close } = await openTask(other.task, { ...config, taskOptions: other.taskOptions });
+    const { task, close } = await openTask(other.task, {
+      ...config,
+      taskOptions: other.taskOptions,
+      hub: { revisions: datasetRevisions, signal: options.signal },
+    });
     await task.problems("test").finally(close);
+    datasetRevisions = { ...datasetRevisions, ...task.datasets?.() }; // both models see the same rows
   }
   const rows: TransferRow[] = [];
   for (const other of tasks) {
-    const settings = { ...config, task: other.task, taskOptions: other.taskOptions };
+    const { task, taskOptions } = other;
+    const settings = { ...config, datasetRevisions, task, taskOptions };
     const start = await firstTries(settings, other, options);
     const trained = await firstTries(settings, other, options, await trainedWeights(folder));
     const { seed, bootstrap: resamples } = config.eval;

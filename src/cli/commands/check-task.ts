@@ -7,6 +7,7 @@ import { checkTask, isSound, type Probe, type TaskCheck } from "../../tasks/chec
 import { openTask } from "../../tasks/open-task.ts";
 import { type CliContext, configFromOptions, type Options, positiveInteger } from "../context.ts";
 import { addConfigFlags } from "../flags.ts";
+import { downloadOptions } from "../view/download-view.ts";
 
 const HELP = `
 Gold answers come from the task's answer(row), or from the column "answer". They must pass; junk must fail: nothing, random
@@ -36,7 +37,9 @@ export function registerCheckTask(program: Command, context: CliContext): void {
       const config = await configFromOptions(options, context);
       const isConfigured = config.task === name || options.taskOptions !== undefined;
       const taskOptions = isConfigured ? config.taskOptions : {};
-      const { task, close } = await openTask(name, { taskOptions, verifier: config.verifier });
+      const { onHubEvent: onEvent, signal } = downloadOptions(context);
+      const hub = { onEvent, signal, revisions: config.datasetRevisions };
+      const { task, close } = await openTask(name, { taskOptions, hub, verifier: config.verifier });
       try {
         const check = await checkTask(task, { rows: options.rows, signal: context.signal });
         context.stdout.write(printable(`${renderCheck(check)}\n`));

@@ -13,6 +13,7 @@ TRL's spelling works too: --num_generations is --num-generations.
 Examples:
   $ mulligan train --preset mini --output-dir runs/first
   $ mulligan train --config mulligan.config.ts --num-generations 12 --eval.test-problems 500
+  $ mulligan train --task gsm8k --task-options '{"source": "hf:openai/gsm8k:main/train"}' --model org/name
   $ mulligan train --preset mini --dry-run                settings and memory a run would have
   $ mulligan train --output-dir runs/first --resume       continue after Ctrl-C
 `;

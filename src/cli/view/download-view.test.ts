@@ -14,6 +14,22 @@ test("a download is shown in megabytes on a line that ends with it", () => {
   ]);
 });
 
+test("a second download has a line of its own, and an end that is told twice none", () => {
+  const written: string[] = [];
+  const show = createDownloadView({ write: (text) => written.push(text) });
+  for (const [file, received, total] of [
+    ["README.md", 1_000_000, 1_000_000],
+    ["README.md", 1_000_000, 1_000_000],
+    ["train.parquet", 3_000_000, 3_000_000],
+  ] as const) {
+    show({ type: "downloading", file, received, total });
+  }
+  expect(written).toEqual([
+    expect.stringMatching(/^download MB {2}1\/1 {2}README\.md/),
+    expect.stringMatching(/^download MB {2}3\/3 {2}train\.parquet/),
+  ]);
+});
+
 test("the use of the cache is said, with its reason", () => {
   const written: string[] = [];
   const show = createDownloadView({ write: (text) => written.push(text) });

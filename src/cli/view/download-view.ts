@@ -1,4 +1,4 @@
-/** Shows how a model of the hub is coming: one line that counts megabytes, or a word on why the cache was used. */
+/** Shows how a model or data set of the hub is coming: one line that counts megabytes, or a word on why the cache was used. */
 import type { HubEvent, SetupOptions } from "../../train/setup.ts";
 import type { CliContext } from "../context.ts";
 import { createProgress, type Progress, type ProgressStream } from "./progress.ts";
@@ -13,15 +13,21 @@ export function downloadOptions({
 
 export function createDownloadView(stream: ProgressStream): (event: HubEvent) => void {
   let progress: Progress | undefined;
+  /** The last file of a download that has ended. */
+  let ended: string | undefined;
   return (event) => {
     if (event.type === "from-cache") {
       stream.write(`${event.reason}; using commit ${event.commit.slice(0, 7)} from the cache\n`);
       return;
     }
     const { file, received, total } = event;
+    if (received >= total && ended === file) return;
     progress ??= createProgress({ stream, label: "download MB", total: megabytes(total) });
     progress.update(megabytes(received), { note: file });
-    if (received >= total) progress.end();
+    ended = received >= total ? file : undefined;
+    if (ended === undefined) return;
+    progress.end();
+    progress = undefined; // another one has a total of its own
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Tasks of questions with known answers, for real models: rows from the user's file, the answer asked for in \boxed{…}.
+ * Tasks of questions with known answers, for real models: rows from the user's file or the hub, the answer asked for in \boxed{…}.
  * Measured before and after training, they show what it costs elsewhere.
  */
 import { z } from "zod";
@@ -38,16 +38,14 @@ export function questionTask<Row extends { id: string }>(
     });
   }
   const { source } = parseOptions(name, QuestionOptions, options);
-  const load = async (path: string) => {
-    const rows = await readRows(path);
-    return rows.map((columns, index) => {
-      try {
-        return rowFrom(columns, index);
-      } catch (error) {
-        if (!(error instanceof RowError)) throw error;
-        throw new MulliganError("data", `${path}, row ${index + 1}: ${error.message}`);
+  const load = async (paths: readonly string[]) => {
+    const rows: Row[] = [];
+    for (const path of paths) {
+      for (const [index, columns] of (await readRows(path)).entries()) {
+        rows.push(checked(path, index, () => rowFrom(columns, rows.length)));
       }
-    });
+    }
+    return rows;
   };
   const task = defineTask<Row>({
     name,
@@ -57,6 +55,15 @@ export function questionTask<Row extends { id: string }>(
     answer: (row) => `\\boxed{${gold(row)}}`,
   });
   return Object.assign(task, splitsOf(source));
+}
+
+function checked<Row>(path: string, index: number, read: () => Row): Row {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RowError)) throw error;
+    throw new MulliganError("data", `${path}, row ${index + 1}: ${error.message}`);
+  }
 }
 
 export function rowId({ id, unique_id }: FileRow, index: number): string {

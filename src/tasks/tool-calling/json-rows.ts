@@ -1,4 +1,4 @@
-/** Rows of a `.json` or `.jsonl` file as objects whose numbers are as they are written. Knows no format of rows. */
+/** Rows of a file as objects whose numbers are as they are written, where it is JSON. Knows no format of rows. */
 import { readFile } from "node:fs/promises";
 import { MulliganError } from "../../core/errors.ts";
 import {
@@ -8,9 +8,14 @@ import {
   parseLiteral,
   readLiteral,
 } from "../../verify/calls/literal.ts";
+import { readRows } from "../rows.ts";
 
-/** One JSON list, or JSON Lines: the text decides, as some `.json` files hold lines. Throws `MulliganError("data")`. */
+/**
+ * One JSON list, or JSON Lines: the text decides, as some `.json` files hold lines; or CSV or Parquet, by the file's
+ * ending. Throws `MulliganError("data")`.
+ */
 export async function readJsonRows(path: string): Promise<LiteralObject[]> {
+  if (/\.(csv|parquet)$/i.test(path)) return listFrom(path, JSON.stringify(await readRows(path)));
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new MulliganError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
       hint: "give the path of a .json or .jsonl file, relative to the current folder",

@@ -17,12 +17,14 @@ export type RowFormat = (typeof ROW_FORMATS)[number];
 export interface LoadRows {
   /** Default: told from the columns of the first row. */
   format?: RowFormat;
+  /** Rows that files before this one held: those without an id are numbered. Default 0. */
+  before?: number;
 }
 
-/** The rows of a `.json` list or of JSON Lines, in order. Throws `MulliganError("data")`. */
+/** The rows of a file, in order. Throws `MulliganError("data")`. */
 export async function loadToolCallingRows(
   path: string,
-  { format }: LoadRows = {},
+  { format, before = 0 }: LoadRows = {},
 ): Promise<ToolCallingRow[]> {
   const objects = await readJsonRows(path);
   const used = format ?? formatOf(objects[0]!);
@@ -38,7 +40,7 @@ export async function loadToolCallingRows(
   const accepted = used === "bfcl" ? await readBfclAnswers(path) : undefined;
   return objects.map((object, index) => {
     try {
-      return checked(rowFrom(used, object, index, accepted));
+      return checked(rowFrom(used, object, before + index, accepted));
     } catch (error) {
       if (!(error instanceof RowError)) throw error;
       throw new MulliganError("data", `${path}, row ${index + 1}: ${error.message}`, {

@@ -20,7 +20,7 @@ import { rowsFromSource, Source, splitsOf } from "../source.ts";
 import { splitByHash } from "../split.ts";
 import { rowFromXlam } from "./formats.ts";
 import { generateToolCalls, type XlamRow } from "./generate.ts";
-import { loadToolCallingRows, ROW_FORMATS } from "./load.ts";
+import { loadToolCallingRows, ROW_FORMATS, type RowFormat } from "./load.ts";
 import { promptWithTools, TOOL_PROMPTS, TOOL_REFLECTION, toolRetry } from "./prompts.ts";
 import {
   bfclAnswers,
@@ -75,7 +75,7 @@ export function toolCalling(options: ToolCallingOptions = {}): Task<ToolCallingR
   const task = defineTask<ToolCallingRow>({
     name: "tool-calling",
     rows: source
-      ? rowsFromSource("tool-calling", source, (path) => loadToolCallingRows(path, { format }))
+      ? rowsFromSource("tool-calling", source, (paths) => loadFiles(paths, format))
       : { train: generated("train"), validation: generated("validation"), test: generated("test") },
     prompt: ({ messages, tools }) => promptWithTools(messages, tools, style),
     ...(style === "template" && { tools: (row) => row.tools }),
@@ -87,6 +87,15 @@ export function toolCalling(options: ToolCallingOptions = {}): Task<ToolCallingR
     leaks: (reflection, row) => fault(parseCalls(reflection), row, lenientOf(row)) === undefined,
   });
   return Object.assign(task, splitsOf(source));
+}
+
+async function loadFiles(paths: readonly string[], format: RowFormat | undefined): Promise<ToolCallingRow[]> {
+  const rows: ToolCallingRow[] = [];
+  for (const path of paths) {
+    const more = await loadToolCallingRows(path, { before: rows.length, ...(format && { format }) });
+    for (const row of more) rows.push(row);
+  }
+  return rows;
 }
 
 /** Generated rows fall to the splits by their query. */
