@@ -64,6 +64,51 @@ test("has the same date every day", () => {
   expect(textsOf(source, [user("a")])).toEqual(["26 Jul 2024, Friday 100%|", "a", ""]);
 });
 
+describe("a template that would not end or not fit into memory", () => {
+  const doubled = (start: string, next: string) =>
+    `{% set ns = namespace(s=${start}) %}{% for i in range(40) %}{% set ns.s = ${next} %}{% endfor %}`;
+
+  test("is ended after a second of computing, and the next one renders as ever", () => {
+    const endless = "{% for a in range(60000) %}{% for b in range(60000) %}{% endfor %}{% endfor %}";
+    expect(() => textsOf(endless, [user("a")])).toThrow(/it took longer than 1000 ms/);
+    expect(textsOf("[{{ messages[0].content }}]", [user("a")])).toEqual(["[", "a", "]"]);
+  });
+
+  test.each([
+    ["a text that doubles", `${doubled("'ab'", "ns.s ~ ns.s")}{{ ns.s }}`, /4194304 characters, more than/],
+    ["a list that doubles", doubled("[1]", "ns.s + ns.s"), /131072 items, more than/],
+    [
+      "a list of lists of one list",
+      `${doubled("['x']", "[ns.s, ns.s]")}{{ ns.s | tojson }}`,
+      /characters, more/,
+    ],
+    ["an object with itself in it", "{% set n = namespace() %}{% set n.n = n %}{{ n }}", /call stack/],
+    ["a long range", "{{ range(10 ** 12) }}", /range\(\) makes 1000000000000 items/],
+    ["a range without steps", "{{ range(0, 1, 0) }}", /range\(\) makes Infinity items/],
+    ["a deep indentation", "{{ [[1]] | tojson(indent=100000000) }}", /100000000 characters, more than/],
+    [
+      "a long separator",
+      `${doubled("'ab'", "ns.s ~ 'ab'")}{{ range(60000) | join(ns.s) }}`,
+      /characters, more/,
+    ],
+    ["a macro that calls itself", "{% macro f(g) %}{{ g(g) }}{% endmacro %}{{ f(f) }}", /call stack/],
+    [
+      "a deep expression",
+      `{{ ${"(".repeat(20_000)}1${")".repeat(20_000)} }}`,
+      /valid Jinja, got Maximum call stack/,
+    ],
+    ["a long source", " ".repeat(200_000), /must have at most 131072 characters, got 200000/],
+  ])("is refused for %s", (_, source, message) => {
+    expect(() => textsOf(source, [user("a")])).toThrow(message);
+  });
+});
+
+test("refuses template variables that are no data", () => {
+  expect(() => textsOf("{{ f() }}", [user("a")], { f: () => 1 })).toThrow(
+    /cannot be rendered: .*could not be cloned/s,
+  );
+});
+
 const VECTORS = "../shared/tokenizers";
 describe.skipIf(!existsSync(VECTORS))("the templates of known models", () => {
   test.each([

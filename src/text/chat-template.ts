@@ -2,10 +2,11 @@
  * Renders a model's chat template into pieces: text of the template, which may hold control tokens, and text given to it
  * (message bodies, strings of tool definitions), which may not. What the template changes is an error, never silent.
  */
-import { Template } from "@huggingface/jinja";
 import { MulliganError } from "../core/errors.ts";
 import type { Message, ToolDefinition } from "../core/task.ts";
 import { alignBodies, type Body, type ChatPiece, isBlank, markOf } from "./alignment.ts";
+import type { RenderReply, RenderRequest } from "./template-protocol.ts";
+import { renderInThread } from "./template-thread.ts";
 import { wellFormed } from "./tokenizer.ts";
 import { mapToolText } from "./tool-text.ts";
 
@@ -33,27 +34,18 @@ export function createChatTemplate(
       },
     );
   }
-  const template = parse(source);
-
-  const renderText = ({ messages, tools }: Given, addGenerationPrompt: boolean): string => {
-    try {
-      return template.render({
-        documents: null,
+  requireTemplate(source);
+  const renderTexts = (given: readonly Given[], addGenerationPrompt: boolean): string[] =>
+    renderAll(
+      source,
+      given.map(({ messages, tools }) => ({
         ...variables,
         messages,
         add_generation_prompt: addGenerationPrompt,
         tools: tools.length > 0 ? tools : null,
-        mulligan_date: formatFixedDate,
-      });
-    } catch (cause) {
-      const roles = messages.map(({ role }) => role).join(", ");
-      throw new MulliganError(
-        "tokenizer",
-        `chat template: must render the turns ${roles || "(none)"}, failed with: ${(cause as Error).message}`,
-        { hint: "some templates allow no system turn, or only user and assistant in turn", cause },
-      );
-    }
-  };
+      })),
+      `must render the turns ${given[0]!.messages.map(({ role }) => role).join(", ") || "(none)"}`,
+    );
 
   return {
     render(messages, addGenerationPrompt, tools = []) {
@@ -62,11 +54,8 @@ export function createChatTemplate(
         tools: mapToolText(tools, wellFormed),
       };
       const { marked, bodies } = markBodies(given);
-      return alignBodies(
-        renderText(marked, addGenerationPrompt),
-        renderText(given, addGenerationPrompt),
-        bodies,
-      );
+      const [frame, rendered] = renderTexts([marked, given], addGenerationPrompt);
+      return alignBodies(frame!, rendered!, bodies);
     },
   };
 }
@@ -108,41 +97,37 @@ function markBodies({ messages, tools }: Given): { marked: Given; bodies: Body[]
   };
 }
 
-const OWN_VARIABLES = ["messages", "tools", "add_generation_prompt", "strftime_now", "mulligan_date"];
+const OWN_VARIABLES = ["messages", "tools", "add_generation_prompt", "strftime_now"];
 
-function parse(source: string): Template {
-  try {
-    const template = new Template(source);
-    // The library defines strftime_now as today and refuses a second definition, so the template itself redefines it.
-    template.parsed.body.unshift(...new Template("{% set strftime_now = mulligan_date %}").parsed.body);
-    return template;
-  } catch (cause) {
+/** Longest source. The longest published ones have some 20,000 characters; the parser's time grows faster than its source. */
+const MAX_SOURCE = 2 ** 17;
+
+function requireTemplate(source: string): void {
+  if (source.length > MAX_SOURCE) {
     throw new MulliganError(
       "tokenizer",
-      `chat template: must be valid Jinja, got ${(cause as Error).message}`,
-      {
-        cause,
-      },
+      `chat template: must have at most ${MAX_SOURCE} characters, got ${source.length}`,
+      { hint: "take the template from the model's own folder" },
     );
   }
+  renderAll(source, [], "must be valid Jinja");
 }
 
-// 26 July 2024 is the date that Llama's templates fall back to; a fixed one keeps prompts the same on every day.
-const FIXED_DATE: Record<string, string> = {
-  "%Y": "2024",
-  "%y": "24",
-  "%m": "07",
-  "%b": "Jul",
-  "%B": "July",
-  "%d": "26",
-  "%a": "Fri",
-  "%A": "Friday",
-  "%H": "00",
-  "%M": "00",
-  "%S": "00",
-  "%%": "%",
-};
-
-function formatFixedDate(format: string): string {
-  return format.replace(/%./g, (code) => FIXED_DATE[code] ?? code);
+/** `rule` is for messages: what the template must do here. */
+function renderAll(source: string, contexts: RenderRequest["contexts"], rule: string): string[] {
+  let reply: RenderReply;
+  try {
+    reply = renderInThread({ source, contexts });
+  } catch (cause) {
+    throw new MulliganError("tokenizer", `chat template: cannot be rendered: ${(cause as Error).message}`, {
+      hint: "chatTemplateKwargs must be plain data: text, numbers, true or false, lists and objects of them",
+      cause,
+    });
+  }
+  if ("texts" in reply) return reply.texts;
+  const [got, hint] =
+    reply.failed === "parse"
+      ? ["got", "take the template from the model's own folder"]
+      : ["failed with:", "some templates allow no system turn, or only user and assistant in turn"];
+  throw new MulliganError("tokenizer", `chat template: ${rule}, ${got} ${reply.reason}`, { hint });
 }

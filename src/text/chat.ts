@@ -57,13 +57,14 @@ export async function loadChat(
 }
 
 function createChat(tokenizer: TextTokenizer, template: ChatTemplate, files: TokenizerFiles): Chat {
-  const endOfTurn = findEndOfTurn(tokenizer, template);
+  const laterTurn = renderTurn(template, "c");
+  const endOfTurn = findEndOfTurn(tokenizer, laterTurn);
   return {
     tokenizer,
     stopTokens: collectStopTokens(tokenizer, endOfTurn, files),
     start(messages, tools) {
       const prompt = template.render(messages, true, tools);
-      requireSameTurn(template, messages, tools);
+      requireSameTurn(laterTurn, renderTurnAfter(template, messages, tools, "c"));
       return createConversation(tokenizer.encodePieces(prompt));
     },
     appendSampled: extendConversation,
@@ -105,15 +106,11 @@ function renderTurnAfter(
   return pieces.slice(pieces.findIndex(({ message }) => message === messages.length) + 1);
 }
 
-/** Would the template write the turn after this prompt as `appendTurn` does? Kept tokens cannot follow it otherwise. */
-function requireSameTurn(
-  template: ChatTemplate,
-  messages: readonly Message[],
-  tools: readonly ToolDefinition[] | undefined,
-): void {
-  const textOf = (pieces: readonly Piece[]) => pieces.map(({ text }) => text).join("");
-  const wanted = textOf(renderTurn(template, "c"));
-  const written = textOf(renderTurnAfter(template, messages, tools, "c"));
+/** Does the template write the turn after a prompt as `appendTurn` does? Kept tokens cannot follow it otherwise. */
+function requireSameTurn(wantedTurn: readonly Piece[], writtenTurn: readonly Piece[]): void {
+  const [wanted, written] = [wantedTurn, writtenTurn].map((pieces) =>
+    pieces.map(({ text }) => text).join(""),
+  ) as [string, string];
   if (written === wanted) return;
   throw new MulliganError(
     "tokenizer",
@@ -127,8 +124,7 @@ function requireSameTurn(
 const shown = (text: string) => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
 
 /** The first control token that the template writes after an assistant's words, before the user's. */
-function findEndOfTurn(tokenizer: TextTokenizer, template: ChatTemplate): number | undefined {
-  const turn = renderTurn(template, "c");
+function findEndOfTurn(tokenizer: TextTokenizer, turn: readonly Piece[]): number | undefined {
   const closing = turn.slice(
     0,
     turn.findIndex(({ trusted }) => !trusted),
