@@ -3,10 +3,10 @@
  * valid, or an error names the setting, the rule and the value. Must not know what a setting does.
  */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { MulliganError, nearestName } from "../core/errors.ts";
+import { readJsonFile } from "../core/json-file.ts";
 import { importDefault } from "../tasks/import-file.ts";
 import { defineConfig, MulliganConfig } from "../train/config.ts";
 import { fields, setAtPath, valueFromText } from "./fields.ts";
@@ -69,13 +69,14 @@ export async function loadConfigFile(
 }
 
 async function importValues(path: string): Promise<unknown> {
-  if (path.endsWith(".json")) return JSON.parse(await readFile(path, "utf8"));
+  if (path.endsWith(".json")) return readJsonFile(path);
   return importDefault(path, { mulligan: { defineConfig } });
 }
 
 /** Merges the sources, later ones over earlier ones, and checks the result. Throws `MulliganError("config")`. */
 export function resolveConfig({ preset, presets = {}, file, flags = {} }: ConfigSources): MulliganConfig {
-  const merged: Record<string, unknown> = {};
+  // without a prototype: a file may have a field "__proto__", which then is one that nobody knows
+  const merged: Record<string, unknown> = Object.create(null);
   if (preset !== undefined) overlay(merged, presetNamed(preset, presets));
   if (file !== undefined) {
     if (!isObject(file.values)) {

@@ -22,20 +22,28 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
+/** Longest message, in characters: what it quotes comes from files of any size. */
+const MAX_MESSAGE = 4000;
+
 export class MulliganError extends Error {
   override readonly name = "MulliganError";
   readonly code: ErrorCode;
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    const shown = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message;
+    super(shown, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.hint = details.hint;
   }
 }
 
+/** A longer name is no misspelling, and comparing it would take long. */
+const MAX_NAME = 64;
+
 /** The valid choice nearest to a misspelt one by edit distance, or undefined when none is near. */
 export function nearestName(name: string, choices: readonly string[]): string | undefined {
+  if (name.length > MAX_NAME) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(name.length / 2)) + 1;
   for (const choice of choices) {

@@ -5,6 +5,7 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { unwritable, writeAtomic } from "./atomic-file.ts";
 import { MulliganError } from "./errors.ts";
+import { MAX_TEXT_BYTES, parseJson } from "./json-file.ts";
 
 export interface JsonLine {
   /** Counted from 1. */
@@ -16,14 +17,14 @@ const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 export interface ReadJsonlOptions {
-  /** A longer line is refused before it is parsed. Default: no limit. */
+  /** A longer line is refused before it is parsed. Default: the longest text there can be. */
   maxLineBytes?: number;
 }
 
 /** Reads every value of a file with its line number; empty lines are skipped. Throws `MulliganError("data")`. */
 export async function readJsonl(
   path: string,
-  { maxLineBytes = Number.POSITIVE_INFINITY }: ReadJsonlOptions = {},
+  { maxLineBytes = MAX_TEXT_BYTES }: ReadJsonlOptions = {},
 ): Promise<JsonLine[]> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new MulliganError("data", `${path}: cannot be read: ${messageOf(cause)}`, {
@@ -46,7 +47,7 @@ export async function readJsonl(
     }
     try {
       const text = decoder.decode(bytes.subarray(start, end));
-      if (text.trim() !== "") lines.push({ line, value: JSON.parse(text) });
+      if (text.trim() !== "") lines.push({ line, value: parseJson(text) });
     } catch (cause) {
       const problem = cause instanceof SyntaxError ? "not JSON" : "not UTF-8";
       throw new MulliganError("data", `${path}, line ${line}: ${problem}: ${messageOf(cause)}`, {

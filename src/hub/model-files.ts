@@ -1,7 +1,7 @@
 /** Which files of a repository make a model here: its configuration, its tokenizer and its safetensors weights. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readJsonFile } from "../core/json-file.ts";
 
 const NEEDED = ["config.json", "tokenizer.json"];
 const WANTED = [
@@ -14,6 +14,8 @@ const WANTED = [
 ];
 const WHOLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
+/** Largest index; the largest known have a few hundred kilobytes. */
+const MAX_INDEX_BYTES = 2 ** 24;
 const SHARD = /^model-\d{5}-of-\d{5}\.safetensors$/;
 
 /** Large ones; a model's other files say what they are. */
@@ -43,7 +45,7 @@ export async function missingFile(folder: string): Promise<string | undefined> {
   const lacking = lackingName([...NEEDED, WHOLE, INDEX].filter(isThere));
   if (lacking !== undefined || isThere(WHOLE)) return lacking;
   try {
-    const { weight_map: map } = JSON.parse(await readFile(join(folder, INDEX), "utf8"));
+    const { weight_map: map } = Object(await readJsonFile(join(folder, INDEX), MAX_INDEX_BYTES));
     const shards = [...new Set(Object.values(map as Record<string, unknown>))];
     return shards.map(String).find((name) => !SHARD.test(name) || !isThere(name));
   } catch {

@@ -2,9 +2,10 @@
  * A model as a Hugging Face folder: config.json and model.safetensors, or shards with an index. What is saved here
  * loads in transformers, and a save that fails leaves the folder as it was. Knows neither tokenizers nor graphs.
  */
-import { mkdir, readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { MulliganError } from "../core/errors.ts";
+import { parseJson, readTextFile } from "../core/json-file.ts";
 import { configToJson, type ModelConfig, parseModelConfig } from "./config.ts";
 import { type Adapter, mergedWeight } from "./lora/adapter.ts";
 import { flatSize, type Parameter, parameterShapes, parameterView } from "./parameters.ts";
@@ -81,7 +82,7 @@ export async function openModel(folder: string): Promise<OpenModel> {
   const parameters = parameterShapes(config);
   const weights = await openWeights(folder);
   try {
-    checkNames(weights, parameters, config);
+    checkTensors(weights, parameters, config);
   } catch (error) {
     await weights.close();
     throw error;
@@ -155,32 +156,33 @@ async function writeModel(
 
 async function readConfig(folder: string): Promise<unknown> {
   const path = join(folder, CONFIG);
-  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new MulliganError("checkpoint", `${path}: cannot be read (${cause.code})`, {
+  const text = await readTextFile(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new MulliganError("checkpoint", `${path}: cannot be read (${cause.code ?? cause.message})`, {
       hint: "a model is a folder with config.json and model.safetensors, as transformers' save_pretrained makes it",
       cause,
     });
   });
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     throw new MulliganError("model", `${path}: must be JSON (${(cause as Error).message})`, { cause });
   }
 }
 
-/** Every parameter is there, and nothing that the model would silently leave out. */
-function checkNames(
+/** Every parameter is there as the config says, before there is memory for it; and nothing that the model would silently leave out. */
+function checkTensors(
   { path, files }: WeightFiles,
   parameters: readonly Parameter[],
   config: ModelConfig,
 ): void {
   for (const { name, shape } of parameters) {
-    if (files.has(name)) continue;
-    throw new MulliganError(
-      "checkpoint",
-      `${path}: tensor "${name}" is missing, expected shape ${showShape(shape)}`,
-      { hint: shapeHint(name, config) },
-    );
+    const hint = shapeHint(name, config);
+    const file = files.get(name);
+    if (file) file.check(name, { shape, hint });
+    else {
+      const missing = `tensor "${name}" is missing, expected shape ${showShape(shape)}`;
+      throw new MulliganError("checkpoint", `${path}: ${missing}`, { hint });
+    }
   }
   const known = new Set(parameters.map(({ name }) => name)).add("lm_head.weight");
   for (const name of files.keys()) {

@@ -5,10 +5,29 @@
 import { z } from "zod";
 import { type MulliganError, nearestName } from "../core/errors.ts";
 
-const size = z.int("must be a positive integer").min(1, "must be a positive integer");
+/** Bounds of what a file may ask for: far above any published decoder, far below what would stall a reader. */
+const MAX_VOCABULARY = 2 ** 21;
+const MAX_WIDTH = 2 ** 17; // of hidden states; Llama 3.1 405B has 16,384
+const MAX_INNER_WIDTH = 2 ** 20; // of feed-forward layers
+const MAX_LAYERS = 2 ** 10;
+const MAX_HEADS = 2 ** 11;
+const MAX_HEAD_SIZE = 2 ** 12;
+const MAX_POSITIONS = 2 ** 27;
+const MAX_STOP_TOKENS = 2 ** 10;
+
+const sizeUpTo = (most: number) =>
+  z
+    .int("must be a positive integer")
+    .min(1, "must be a positive integer")
+    .max(most, `must be at most ${most}`);
+const manyLayers = `must have at most ${MAX_LAYERS} entries`;
+const positions = sizeUpTo(MAX_POSITIONS);
 const positive = z.number("must be a positive number").positive("must be a positive number");
 const flag = z.boolean("must be true or false").nullish();
-const tokenId = z.int("must be a token id").min(0, "must be a token id");
+const tokenId = z
+  .int("must be a token id")
+  .min(0, "must be a token id")
+  .max(MAX_VOCABULARY, "must be a token id");
 const only = <T extends z.core.util.Literal>(...values: T[]) =>
   z.literal(
     values,
@@ -19,7 +38,10 @@ const notUsed = only(false).nullish();
 
 /** "su" is the older name of "longrope". */
 const ropeType = only("default", "llama3", "yarn", "longrope", "su").optional();
-const numbers = z.array(positive, "must be a list of positive numbers").optional();
+const numbers = z
+  .array(positive, "must be a list of positive numbers")
+  .max(MAX_HEAD_SIZE, `must have at most ${MAX_HEAD_SIZE} numbers`)
+  .optional();
 
 const Rope = z.strictObject({
   rope_type: ropeType,
@@ -30,7 +52,7 @@ const Rope = z.strictObject({
   factor: positive.nullish(),
   low_freq_factor: positive.optional(),
   high_freq_factor: positive.optional(),
-  original_max_position_embeddings: size.optional(),
+  original_max_position_embeddings: positions.optional(),
   attention_factor: positive.nullish(),
   beta_fast: positive.nullish(),
   beta_slow: positive.nullish(),
@@ -40,16 +62,16 @@ const Rope = z.strictObject({
 });
 
 const Published = z.strictObject({
-  vocab_size: size,
-  hidden_size: size,
-  intermediate_size: size,
-  num_hidden_layers: size,
-  num_attention_heads: size,
-  num_key_value_heads: size.nullish(),
-  head_dim: size.nullish(),
+  vocab_size: sizeUpTo(MAX_VOCABULARY),
+  hidden_size: sizeUpTo(MAX_WIDTH),
+  intermediate_size: sizeUpTo(MAX_INNER_WIDTH),
+  num_hidden_layers: sizeUpTo(MAX_LAYERS),
+  num_attention_heads: sizeUpTo(MAX_HEADS),
+  num_key_value_heads: sizeUpTo(MAX_HEADS).nullish(),
+  head_dim: sizeUpTo(MAX_HEAD_SIZE).nullish(),
   rms_norm_eps: positive,
-  max_position_embeddings: size,
-  original_max_position_embeddings: size.nullish(),
+  max_position_embeddings: positions,
+  original_max_position_embeddings: positions.nullish(),
   tie_word_embeddings: flag,
   attention_bias: flag,
   mlp_bias: flag,
@@ -57,14 +79,16 @@ const Published = z.strictObject({
   rope_scaling: Rope.nullish(),
   rope_parameters: Rope.nullish(),
   bos_token_id: tokenId.nullish(),
-  eos_token_id: z.union([tokenId, z.array(tokenId)], "must be a token id or a list of them").nullish(),
+  eos_token_id: z
+    .union([tokenId, z.array(tokenId).max(MAX_STOP_TOKENS)], "must be a token id or a list of them")
+    .nullish(),
   initializer_range: positive.nullish(),
   use_sliding_window: flag,
-  sliding_window: size.nullish(),
+  sliding_window: z.int("must be a positive integer").min(1, "must be a positive integer").nullish(),
   max_window_layers: z.int("must be an integer").nullish(),
-  layer_types: z.array(only("full_attention", "sliding_attention")).nullish(),
-  no_rope_layers: z.array(only(0, 1)).nullish(),
-  no_rope_layer_interval: size.nullish(),
+  layer_types: z.array(only("full_attention", "sliding_attention")).max(MAX_LAYERS, manyLayers).nullish(),
+  no_rope_layers: z.array(only(0, 1)).max(MAX_LAYERS, manyLayers).nullish(),
+  no_rope_layer_interval: sizeUpTo(MAX_LAYERS).nullish(),
   hidden_act: only("silu", "swish").nullish(),
   partial_rotary_factor: only(1).nullish(),
   quantization_config: absent,

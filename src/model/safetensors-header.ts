@@ -3,6 +3,7 @@
  * anyone uses it; pure functions over bytes, no I/O.
  */
 import { MulliganError } from "../core/errors.ts";
+import { parseJson } from "../core/json-file.ts";
 
 /** The dtypes that are read and written. */
 export type Dtype = "F32" | "F16" | "BF16";
@@ -30,6 +31,8 @@ const byteSizes: Readonly<Record<string, number>> = {
 const MAX_HEADER_BYTES = 100_000_000;
 /** Arbitrary, far above any model: a header of many tiny entries must not stall the reader. */
 const MAX_TENSORS = 100_000;
+/** Of a tensor; the models here have two. */
+const MAX_DIMENSIONS = 8;
 
 /** What a header says about a tensor. */
 export interface TensorEntry {
@@ -62,7 +65,7 @@ export function parseHeaderLength(path: string, bytes: Uint8Array, fileBytes: nu
 export function parseHeader(path: string, bytes: Uint8Array, fileBytes: number): Header {
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    header = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     throw notWhole(path, `its header is not JSON (${(cause as Error).message})`);
   }
@@ -108,7 +111,8 @@ function parseEntry(path: string, name: string, value: unknown) {
   if (typeof dtype !== "string" || !Object.hasOwn(byteSizes, dtype)) {
     throw notWhole(path, `tensor "${name}" has the unknown dtype ${JSON.stringify(dtype)}`);
   }
-  if (!isCounts(shape)) throw notWhole(path, `tensor "${name}" has the shape ${JSON.stringify(shape)}`);
+  if (!isCounts(shape) || shape.length > MAX_DIMENSIONS)
+    throw notWhole(path, `tensor "${name}" has the shape ${JSON.stringify(shape)}`);
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
     throw notWhole(path, `tensor "${name}" has the offsets ${JSON.stringify(offsets)}`);
   }

@@ -40,6 +40,8 @@ export interface ReadOptions {
 
 export interface SafetensorsFile extends Header {
   readonly path: string;
+  /** Throws as `read` does, and reads nothing: whoever makes room for tensors asks first. */
+  check(name: string, options?: Pick<ReadOptions, "shape" | "hint">): void;
   /** Reads one tensor as float32. Throws `MulliganError("checkpoint")` when it is missing or of another shape. */
   read(name: string, options?: ReadOptions): Promise<Float32Array>;
   close(): Promise<void>;
@@ -69,6 +71,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
     return {
       ...header,
       path,
+      check: (name, options = {}) => checkEntry(path, name, header.tensors.get(name), options),
       read: (name, options = {}) => readTensor(file, path, name, header.tensors.get(name), options),
       close: () => file.close(),
     };
@@ -126,13 +129,13 @@ export async function writeWhole(path: string, write: (file: FileHandle) => Prom
   }
 }
 
-/** Checks that a tensor is there and has the shape asked for. Throws `MulliganError("checkpoint")`. */
+/** Checks that a tensor is there, has the shape asked for and can be read. Throws `MulliganError("checkpoint")`. */
 function checkEntry(
   path: string,
   name: string,
   entry: TensorEntry | undefined,
   { shape, hint }: ReadOptions,
-): asserts entry is TensorEntry {
+): asserts entry is TensorEntry & { dtype: Dtype } {
   const fail = (what: string) => {
     throw new MulliganError(
       "checkpoint",
@@ -143,6 +146,15 @@ function checkEntry(
   if (!entry) fail(shape ? `is missing, expected shape ${showShape(shape)}` : "is missing");
   else if (shape && showShape(entry.shape) !== showShape(shape)) {
     fail(`has shape ${showShape(entry.shape)}, expected ${showShape(shape)}`);
+  }
+  if (entry && !Object.hasOwn(bytesPerValue, entry.dtype)) {
+    throw new MulliganError(
+      "checkpoint",
+      `${path}: tensor "${name}" must be F32, F16 or BF16, got ${entry.dtype}`,
+      {
+        hint: "quantised checkpoints are not supported: take the original weights",
+      },
+    );
   }
 }
 
@@ -155,15 +167,6 @@ async function readTensor(
 ): Promise<Float32Array> {
   checkEntry(path, name, entry, options);
   const { dtype, position, size } = entry;
-  if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {
-    throw new MulliganError(
-      "checkpoint",
-      `${path}: tensor "${name}" must be F32, F16 or BF16, got ${dtype}`,
-      {
-        hint: "quantised checkpoints are not supported: take the original weights",
-      },
-    );
-  }
   const into = options.into ?? new Float32Array(size);
   if (into.length !== size) {
     throw new RangeError(`${path}: tensor "${name}" of ${size} values must not go into ${into.length}`);

@@ -2,9 +2,10 @@
  * The files that hold a folder's weights: one model.safetensors, or shards and the index that lists them, named as
  * transformers names them. Knows tensors only by name, not what a model needs.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { MulliganError } from "../core/errors.ts";
+import { readJsonFile } from "../core/json-file.ts";
 import {
   openSafetensors,
   type SafetensorsFile,
@@ -16,6 +17,10 @@ import { bytesPerValue, type Dtype, sizeOf } from "./safetensors-header.ts";
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
+/** Largest index; the largest known have a few hundred kilobytes. */
+const MAX_INDEX_BYTES = 2 ** 24;
+/** Each is held open. The largest published models have some 200 shards. */
+const MAX_SHARDS = 1024;
 const SHARD = /^model-\d{5}-of-\d{5}\.safetensors$/;
 
 /** A folder's weights, opened: every header is checked, no tensor is read. */
@@ -43,16 +48,27 @@ export async function openWeights(folder: string): Promise<WeightFiles> {
 async function openShards(folder: string): Promise<WeightFiles> {
   const path = join(folder, INDEX);
   const entries = Object.entries(await readWeightMap(path));
-  const isName = (file: unknown) => typeof file === "string" && file !== "" && basename(file) === file;
+  const isName = (file: unknown) =>
+    typeof file === "string" &&
+    !["", ".", ".."].includes(file) &&
+    basename(file) === file &&
+    !file.includes("\0");
   if (entries.length === 0 || !entries.every(([, file]) => isName(file))) {
     throw new MulliganError("checkpoint", `${path}: weight_map must map tensors to files of this folder`);
+  }
+  const names = new Set(entries.map(([, file]) => file as string));
+  if (names.size > MAX_SHARDS) {
+    throw new MulliganError(
+      "checkpoint",
+      `${path}: weight_map must name at most ${MAX_SHARDS} files, got ${names.size}`,
+    );
   }
   const shards = new Map<string, SafetensorsFile>();
   const close = async () => {
     for (const shard of shards.values()) await shard.close();
   };
   try {
-    for (const file of new Set(entries.map(([, file]) => file as string))) {
+    for (const file of names) {
       shards.set(file, await openSafetensors(join(folder, file)));
     }
   } catch (error) {
@@ -65,7 +81,7 @@ async function openShards(folder: string): Promise<WeightFiles> {
 /** The names of an index's weight_map, or none: the caller refuses an empty map. */
 async function readWeightMap(path: string): Promise<object> {
   try {
-    const { weight_map: map } = JSON.parse(await readFile(path, "utf8"));
+    const { weight_map: map } = Object(await readJsonFile(path, MAX_INDEX_BYTES));
     return typeof map === "object" && map !== null ? map : {};
   } catch (cause) {
     throw new MulliganError("checkpoint", `${path}: must be JSON (${(cause as Error).message})`, { cause });

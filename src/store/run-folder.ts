@@ -2,10 +2,11 @@
  * The folder of one run: where each file lies, and the rule that a run never overwrites another by accident.
  * Whatever has a final name is complete. Must not know what the files hold.
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { unwritable, writeAtomic } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
+import { readTextFile } from "../core/json-file.ts";
 
 export interface RunFolder {
   readonly dir: string;
@@ -155,8 +156,8 @@ export async function writeCheckpoint(
 export async function latestCheckpoint(
   folder: RunFolder,
 ): Promise<{ step: number; path: string } | undefined> {
-  const name = await readFile(folder.latest, "utf8").catch(() => "");
-  const step = /^checkpoint-(\d+)\s*$/.exec(name)?.[1];
+  const name = await readTextFile(folder.latest).catch(() => "");
+  const step = /^checkpoint-(\d{1,15})\s*$/.exec(name)?.[1];
   return step === undefined ? undefined : { step: Number(step), path: checkpointAt(folder, Number(step)) };
 }
 

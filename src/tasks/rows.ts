@@ -2,10 +2,10 @@
  * Rows from a file: JSON Lines, a JSON array, CSV or Parquet, by the file's ending. Every row comes out as a plain object
  * with all of its columns, whatever the file; a row that cannot be read is named by file and line.
  */
-import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { CsvError, parse } from "csv-parse/sync";
 import { MulliganError } from "../core/errors.ts";
+import { MAX_TEXT_BYTES, parseJson, readBounded } from "../core/json-file.ts";
 import { readJsonl } from "../core/jsonl.ts";
 
 /** A row that lacks what its task needs; whoever knows the file and the place turns it into a message for the user. */
@@ -16,6 +16,9 @@ export type FileRow = Record<string, unknown>;
 
 /** Longest row of a text file. More is a file that is not what it should be, or not one row a line. */
 const MAX_ROW_BYTES = 1_048_576;
+
+/** Largest file of Parquet: Node reads no larger one at once. */
+const MAX_PARQUET_BYTES = 2 ** 31 - 1;
 
 const READERS: Readonly<Record<string, (path: string) => Promise<FileRow[]>>> = {
   ".jsonl": readJsonLines,
@@ -49,7 +52,7 @@ async function readJsonArray(path: string): Promise<FileRow[]> {
   const text = (await readBytes(path)).toString("utf8").replace(/^\uFEFF/, "");
   let values: unknown;
   try {
-    values = JSON.parse(text);
+    values = parseJson(text);
   } catch (cause) {
     throw unreadable(
       path,
@@ -95,7 +98,7 @@ async function readCsv(path: string): Promise<FileRow[]> {
 }
 
 async function readParquet(path: string): Promise<FileRow[]> {
-  const bytes = await readBytes(path);
+  const bytes = await readBytes(path, MAX_PARQUET_BYTES);
   const [{ parquetReadObjects }, { compressors }] = await Promise.all([
     import("hyparquet"),
     import("hyparquet-compressors"),
@@ -131,8 +134,8 @@ function requireRow(value: unknown, place: string): FileRow {
   });
 }
 
-async function readBytes(path: string): Promise<Buffer> {
-  return readFile(path).catch((cause: unknown) => {
+async function readBytes(path: string, maxBytes = MAX_TEXT_BYTES): Promise<Buffer> {
+  return readBounded(path, maxBytes).catch((cause: unknown) => {
     throw unreadable(path, "cannot be read", cause, "paths are relative to the task's file");
   });
 }

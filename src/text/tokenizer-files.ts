@@ -2,10 +2,20 @@
  * Reads and checks what a model folder says about text: tokenizer, chat template, stop tokens. Names the file and the
  * field in every error. Knows nothing of encoding.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
+import { parseJson, readTextFile } from "../core/json-file.ts";
+import { requireUsable } from "./tokenizer-check.ts";
+
+/** Largest tokenizer.json, in bytes. Gemma's has 33 MB. */
+const MAX_TOKENIZER_BYTES = 2 ** 27;
+/** Largest of the other files. Gemma's tokenizer_config.json has 1.2 MB. */
+const MAX_BYTES = 2 ** 24;
+/** Most ids in eos_token_id. */
+const MAX_STOP_IDS = 2 ** 10;
+/** Most fields of tokenizer_config.json that name a token. */
+const MAX_NAMED_TOKENS = 2 ** 8;
 
 const AddedToken = z.looseObject({
   id: z.int().min(0),
@@ -33,7 +43,7 @@ const TokenizerConfig = z.looseObject({
   chat_template: z.union([z.string(), z.array(NamedTemplate)]).nullish(),
 });
 
-const TokenIds = z.union([z.int().transform((id) => [id]), z.array(z.int())]).nullish();
+const TokenIds = z.union([z.int().transform((id) => [id]), z.array(z.int()).max(MAX_STOP_IDS)]).nullish();
 const ModelConfig = z.looseObject({ eos_token_id: TokenIds });
 
 export interface TokenizerFiles {
@@ -50,7 +60,7 @@ export interface TokenizerFiles {
 
 /** Throws `MulliganError("tokenizer")`; only tokenizer.json must exist. */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
-  const tokenizer = await readJson(folder, "tokenizer.json", TokenizerJson);
+  const tokenizer = await readJson(folder, "tokenizer.json", TokenizerJson, MAX_TOKENIZER_BYTES);
   if (tokenizer === undefined) {
     throw new MulliganError(
       "tokenizer",
@@ -60,6 +70,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
       },
     );
   }
+  requireUsable(join(folder, "tokenizer.json"), tokenizer);
   const config = (await readJson(folder, "tokenizer_config.json", TokenizerConfig)) ?? {};
   const generation = await readJson(folder, "generation_config.json", ModelConfig);
   const model = await readJson(folder, "config.json", ModelConfig);
@@ -67,7 +78,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     folder,
     tokenizer,
     config,
-    namedTokens: readNamedTokens(config),
+    namedTokens: readNamedTokens(folder, config),
     template:
       (await readText(folder, "chat_template.jinja")) ??
       chooseTemplate(folder, config.chat_template ?? undefined),
@@ -75,10 +86,14 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   };
 }
 
-function readNamedTokens(config: Record<string, unknown>): Record<string, string> {
+function readNamedTokens(folder: string, config: Record<string, unknown>): Record<string, string> {
   const named: Record<string, string> = {};
-  for (const [name, value] of Object.entries(config)) {
-    if (!name.endsWith("_token")) continue;
+  const fields = Object.entries(config).filter(([name]) => name.endsWith("_token"));
+  if (fields.length > MAX_NAMED_TOKENS) {
+    const rule = `must name at most ${MAX_NAMED_TOKENS} tokens, got ${fields.length}`;
+    throw new MulliganError("tokenizer", `${join(folder, "tokenizer_config.json")}: ${rule}`);
+  }
+  for (const [name, value] of fields) {
     const token = NamedToken.safeParse(value).data;
     if (token != null) named[name] = typeof token === "string" ? token : token.content;
   }
@@ -99,24 +114,31 @@ function chooseTemplate(
   );
 }
 
-async function readText(folder: string, name: string): Promise<string | undefined> {
+async function readText(folder: string, name: string, maxBytes = MAX_BYTES): Promise<string | undefined> {
   try {
-    return await readFile(join(folder, name), "utf8");
+    return await readTextFile(join(folder, name), maxBytes);
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
+    const { code, message } = cause as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw new MulliganError("tokenizer", `${join(folder, name)}: the file must be readable, got ${code}`, {
-      cause,
-    });
+    throw new MulliganError(
+      "tokenizer",
+      `${join(folder, name)}: the file must be readable, got ${code ?? message}`,
+      { cause },
+    );
   }
 }
 
-async function readJson<T>(folder: string, name: string, schema: z.ZodType<T>): Promise<T | undefined> {
-  const text = await readText(folder, name);
+async function readJson<T>(
+  folder: string,
+  name: string,
+  schema: z.ZodType<T>,
+  maxBytes = MAX_BYTES,
+): Promise<T | undefined> {
+  const text = await readText(folder, name, maxBytes);
   if (text === undefined) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     throw new MulliganError(
       "tokenizer",

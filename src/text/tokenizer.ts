@@ -49,8 +49,8 @@ const LONE_MARK = new RegExp(MARK, "gu");
 
 /** Takes over `files.tokenizer`, which it changes. */
 export function createTokenizer(files: TokenizerFiles): TextTokenizer {
-  const controls = files.tokenizer.added_tokens.filter((token) => isControl(token, files));
   const named = new Set(Object.values(files.namedTokens));
+  const controls = files.tokenizer.added_tokens.filter((token) => isControl(token, files, named));
   const skipped = new Set(controls.filter((t) => t.special || named.has(t.content)).map((t) => t.id));
   const idOf = new Map(controls.map((token) => [token.content, token.id]));
   const vocabSize = countIds(files.tokenizer);
@@ -60,8 +60,7 @@ export function createTokenizer(files: TokenizerFiles): TextTokenizer {
   try {
     library = new Tokenizer(files.tokenizer, files.config);
   } catch (cause) {
-    const path = join(files.folder, "tokenizer.json");
-    throw new MulliganError("tokenizer", `${path}: cannot be used, ${(cause as Error).message}`, { cause });
+    throw unusable(files.folder, `cannot be used, ${(cause as Error).message}`, cause);
   }
 
   const control = idOf.size === 0 ? undefined : matchAny([...idOf.keys()]);
@@ -69,13 +68,27 @@ export function createTokenizer(files: TokenizerFiles): TextTokenizer {
     const text = wellFormed(piece.text);
     return piece.trusted && control ? text.replace(control, (content) => MARK + content) : text;
   };
-  const encodePieces = (pieces: readonly Piece[]) =>
-    library.encode(pieces.map(spell).join(""), { add_special_tokens: false }).ids;
+  /** What the library throws on a text comes from what tokenizer.json asks for. */
+  const attempt = <T>(what: string, work: () => T): T => {
+    try {
+      return work();
+    } catch (cause) {
+      throw unusable(files.folder, `cannot ${what} a text, ${(cause as Error).message}`, cause);
+    }
+  };
+  const encodePieces = (pieces: readonly Piece[]) => {
+    const text = pieces.map(spell).join("");
+    const { ids } = attempt("encode", () => library.encode(text, { add_special_tokens: false }));
+    // a vocabulary without unknown token, of the kinds that then give none
+    if (ids.includes(undefined as never)) throw unusable(files.folder, "has no token for part of a text");
+    return ids;
+  };
   const decodeWithSpecials = (tokens: readonly number[]) => {
     const known = tokens.filter((id) => library.id_to_token(id) !== undefined);
     if (known.length === 0) return ""; // the library throws on an empty list
     // Clean-up would change what a verifier sees: "1 , 2" is not "1, 2".
-    return library.decode(known, { clean_up_tokenization_spaces: false }).replace(LONE_MARK, "");
+    const decode = () => library.decode(known, { clean_up_tokenization_spaces: false });
+    return attempt("decode", decode).replace(LONE_MARK, "");
   };
 
   return {
@@ -90,6 +103,10 @@ export function createTokenizer(files: TokenizerFiles): TextTokenizer {
   };
 }
 
+function unusable(folder: string, rule: string, cause?: unknown): MulliganError {
+  return new MulliganError("tokenizer", `${join(folder, "tokenizer.json")}: ${rule}`, { cause });
+}
+
 /** Lone surrogates become U+FFFD, as they do in UTF-8. */
 export function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, "\uFFFD");
@@ -102,11 +119,11 @@ const SPELT_AS_CONTROL = /^<(\|.+\||\/?s)>$/;
  * Special, named by a config, a stop token, spelt as one, or written by the chat template (Qwen's `<tool_call>`).
  * Other added tokens, such as runs of spaces, are ordinary vocabulary.
  */
-function isControl(token: AddedToken, files: TokenizerFiles): boolean {
+function isControl(token: AddedToken, files: TokenizerFiles, named: ReadonlySet<string>): boolean {
   return (
     token.special ||
     SPELT_AS_CONTROL.test(token.content) ||
-    Object.values(files.namedTokens).includes(token.content) ||
+    named.has(token.content) ||
     files.stopIds.includes(token.id) ||
     (token.content.trim() !== "" && files.template?.includes(token.content) === true)
   );

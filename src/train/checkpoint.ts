@@ -2,11 +2,11 @@
  * What a run needs to go on as though it had never stopped: weights and optimiser state (the engine's own files), and
  * where in the data it was. Random draws need no state: they are functions of the step.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
+import { readJsonFile } from "../core/json-file.ts";
 import type { Engine } from "../engine/contract.ts";
 import { latestCheckpoint, type RunFolder, writeCheckpoint, writeJsonAtomic } from "../store/run-folder.ts";
 import { MulliganConfig } from "./config.ts";
@@ -73,7 +73,7 @@ export async function resumeLatest(
 async function readState(path: string): Promise<z.infer<typeof TrainerState>> {
   const details = { hint: `remove the checkpoint's folder and name an older one in the file "latest"` };
   try {
-    return TrainerState.parse(JSON.parse(await readFile(path, "utf8")));
+    return TrainerState.parse(await readJsonFile(path));
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
     throw new MulliganError("checkpoint", `${path}: must be a trainer's state: ${reason}`, {

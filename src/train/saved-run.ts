@@ -1,9 +1,9 @@
 /** A run as its folder tells of it: is it finished, what were its settings, where are its trained weights? */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
+import { MAX_TEXT_BYTES, readJsonFile } from "../core/json-file.ts";
 import { isAdapterFolder } from "../engine/index.ts";
 import { latestCheckpoint, type RunFolder } from "../store/run-folder.ts";
 import { MulliganConfig } from "./config.ts";
@@ -39,7 +39,7 @@ export async function readRunConfig({ config: path }: RunFolder): Promise<Mullig
 /** Throws `MulliganError("data")`. */
 export async function readRunJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, "utf8"));
+    return await readJsonFile(path, MAX_TEXT_BYTES);
   } catch (cause) {
     throw new MulliganError("data", `${path}: must be JSON that can be read: ${(cause as Error).message}`, {
       hint: "the file is damaged: take it from a copy of the run, or train again",

@@ -2,10 +2,10 @@
  * An adapter as PEFT stores it: adapter_config.json and adapter_model.safetensors. What is saved here loads in PEFT and
  * vLLM; a setting that would change what the adapter computes is understood or refused, never ignored.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { MulliganError } from "../../core/errors.ts";
+import { readJsonFile } from "../../core/json-file.ts";
 import type { ModelConfig } from "../config.ts";
 import { flatSize, parameterView } from "../parameters.ts";
 import { openSafetensors, writeSafetensors, writeWhole } from "../safetensors.ts";
@@ -20,12 +20,17 @@ const peftName = (name: string) => `base_model.model.${name}`;
 /** Ways to begin from other weights than the base's own: such an adapter means nothing beside it. */
 const ordinaryStart = z.union([z.boolean(), z.enum(["gaussian", "orthogonal"])]).nullish();
 
+/** Of an adapter; beyond its matrices' width a rank adds nothing. */
+const MAX_RANK = 2 ** 14;
+/** Each is compared with every projection of the model. Arbitrary: a decoder has seven kinds, and some layers. */
+const MAX_TARGETS = 2 ** 12;
+
 /** What is read of PEFT's LoraConfig (0.21), and what must be so. Any other field must be off (isOff) or harmless. */
 const AdapterConfig = z.strictObject({
   peft_type: z.literal("LORA"),
-  r: z.int().min(1),
+  r: z.int().min(1).max(MAX_RANK),
   lora_alpha: z.number().positive(),
-  target_modules: z.union([z.array(z.string()).min(1), z.literal("all-linear")]),
+  target_modules: z.union([z.array(z.string()).min(1).max(MAX_TARGETS), z.literal("all-linear")]),
   use_rslora: z.boolean().nullish(),
   base_model_name_or_path: z.string().nullish(),
   bias: z.literal("none").nullish(),
@@ -68,7 +73,7 @@ export async function loadAdapterConfig(folder: string): Promise<Pick<Adapter, "
 
 async function readJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, "utf8"));
+    return await readJsonFile(path);
   } catch (cause) {
     throw new MulliganError("checkpoint", `${path}: cannot be read (${(cause as Error).message})`, {
       hint: "an adapter is a folder as PEFT's save_pretrained makes it",
@@ -81,7 +86,6 @@ async function readJson(path: string): Promise<unknown> {
 export async function loadAdapter(folder: string, config: ModelConfig): Promise<Adapter> {
   const { lora, base } = await loadAdapterConfig(folder);
   const parameters = loraParameters(config, lora);
-  const flat = new Float32Array(flatSize(parameters));
   const file = await openSafetensors(join(folder, ADAPTER_WEIGHTS));
   const hint = `${ADAPTER_CONFIG} says r = ${lora.r}; the adapter may be of another base model`;
   try {
@@ -92,14 +96,16 @@ export async function loadAdapter(folder: string, config: ModelConfig): Promise<
         hint,
       });
     }
+    for (const { name, shape } of parameters) file.check(peftName(name), { shape, hint });
+    const flat = new Float32Array(flatSize(parameters));
     for (const parameter of parameters) {
       const { name, shape } = parameter;
       await file.read(peftName(name), { shape, hint, into: parameterView(flat, parameter) });
     }
+    return { lora, base, parameters, flat };
   } finally {
     await file.close();
   }
-  return { lora, base, parameters, flat };
 }
 
 /** Writes both files, replacing an adapter that is there. Throws `MulliganError("io")`. */

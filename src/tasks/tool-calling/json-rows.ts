@@ -1,6 +1,6 @@
 /** Rows of a file as objects whose numbers are as they are written, where it is JSON. Knows no format of rows. */
-import { readFile } from "node:fs/promises";
 import { MulliganError } from "../../core/errors.ts";
+import { MAX_TEXT_BYTES, readTextFile } from "../../core/json-file.ts";
 import {
   isObject,
   type Literal,
@@ -16,13 +16,12 @@ import { readRows } from "../rows.ts";
  */
 export async function readJsonRows(path: string): Promise<LiteralObject[]> {
   if (/\.(csv|parquet)$/i.test(path)) return listFrom(path, JSON.stringify(await readRows(path)));
-  const bytes = await readFile(path).catch((cause: unknown) => {
+  const text = await readTextFile(path, MAX_TEXT_BYTES).catch((cause: unknown) => {
     throw new MulliganError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
       hint: "give the path of a .json or .jsonl file, relative to the current folder",
       cause,
     });
   });
-  const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
   const rows = text.trimStart().startsWith("[") ? listFrom(path, text) : linesFrom(path, text);
   if (rows.length > 0) return rows;
   throw new MulliganError("data", `${path}: holds no rows`);

@@ -2,10 +2,11 @@
  * What learns and its optimiser state in a folder: config.json and model.safetensors as Hugging Face reads them, or an
  * adapter as PEFT reads it, plus optimizer.safetensors with AdamW's moments under the parameters' names. Whole or not at all.
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { MulliganError } from "../../../core/errors.ts";
+import { readJsonFile } from "../../../core/json-file.ts";
 import type { ModelConfig } from "../../../model/config.ts";
 import { loadModel, saveModel } from "../../../model/folder.ts";
 import { loadAdapter, saveAdapter } from "../../../model/lora/folder.ts";
@@ -124,8 +125,8 @@ async function loadTrained(folder: string, { config, adapter }: Weights): Promis
 async function readStep(folder: string): Promise<number> {
   const path = join(folder, STEP);
   try {
-    const { step } = JSON.parse(await readFile(path, "utf8")) as { step?: unknown };
-    if (Number.isInteger(step) && (step as number) >= 0) return step as number;
+    const { step } = Object(await readJsonFile(path)) as { step?: unknown };
+    if (Number.isSafeInteger(step) && (step as number) >= 0) return step as number;
     throw new Error(`"step" must be a whole number, got ${JSON.stringify(step)}`);
   } catch (cause) {
     throw new MulliganError("checkpoint", `${path}: cannot be read (${(cause as Error).message})`, { cause });

@@ -1,0 +1,77 @@
+/**
+ * Regular expressions of a tokenizer.json run on every text, in an engine that goes back and tries again: some take longer
+ * than anybody waits. Those whose time could grow exponentially are refused; what is left grows as a power of the text's length.
+ */
+
+/** Longest source; the longest known has 5,000 characters (a list of words). */
+const MAX_PATTERN = 2 ** 16;
+/** Repetitions in one alternative: the power by which time may grow. Published patterns have two. */
+const MAX_REPEATS = 4;
+
+interface Group {
+  /** Repetitions in the alternative that is being read, those of its groups included, and most of the earlier ones. */
+  repeats: number;
+  most: number;
+  /** May it match texts in several ways or lengths? */
+  varies: boolean;
+}
+
+/** A quantifier at this place; `{3}` repeats, but in one way only. */
+const QUANTIFIER = /[*+?]|\{(\d*)(?:(,)(\d*))?\}/y;
+
+/** What is wrong with a pattern, as the end of "it …"; undefined when nothing. */
+export function faultOfPattern(pattern: string): string | undefined {
+  if (pattern.length > MAX_PATTERN) return `has ${pattern.length} characters, more than ${MAX_PATTERN}`;
+  const open: Group[] = [{ repeats: 0, most: 0, varies: false }];
+  let closed: Group | undefined; // the group that ended just before
+  for (let i = 0; i < pattern.length; i++) {
+    const group = open.at(-1)!;
+    const quantifier = quantifierAt(pattern, i);
+    if (quantifier) {
+      if (quantifier.repeats && closed?.varies) return "repeats a group that can match in several ways";
+      group.varies ||= quantifier.varies;
+      if (quantifier.repeats && ++group.repeats > MAX_REPEATS) {
+        return `has more than ${MAX_REPEATS} repetitions one after the other`;
+      }
+      i += quantifier.length - 1;
+      continue;
+    }
+    closed = undefined;
+    const character = pattern[i];
+    if (character === "\\") i++;
+    else if (character === "[") i = endOfClass(pattern, i);
+    else if (character === "(") {
+      open.push({ repeats: 0, most: 0, varies: false });
+      if (pattern[i + 1] === "?") i++; // of (?: and the like, no quantifier
+    } else if (character === "|") {
+      Object.assign(group, { varies: true, most: Math.max(group.most, group.repeats), repeats: 0 });
+    } else if (character === ")" && open.length > 1) {
+      closed = open.pop()!;
+      const outer = open.at(-1)!;
+      outer.repeats += Math.max(closed.most, closed.repeats);
+      outer.varies ||= closed.varies;
+      if (outer.repeats > MAX_REPEATS) return `has more than ${MAX_REPEATS} repetitions one after the other`;
+    }
+  }
+  return undefined;
+}
+
+function quantifierAt(pattern: string, at: number) {
+  QUANTIFIER.lastIndex = at;
+  const found = QUANTIFIER.exec(pattern);
+  if (!found || (found[0].startsWith("{") && !found[1] && !found[3])) return undefined;
+  const [text, least, comma, most] = found;
+  const isExact = text.startsWith("{") && (!comma || least === most);
+  return { length: text.length, varies: !isExact, repeats: text !== "?" };
+}
+
+/** Where a character class ends; Oniguruma's may hold others. */
+function endOfClass(pattern: string, start: number): number {
+  let depth = 0;
+  for (let i = start; i < pattern.length; i++) {
+    if (pattern[i] === "\\") i++;
+    else if (pattern[i] === "[") depth++;
+    else if (pattern[i] === "]" && i > start + 1 && --depth === 0) return i;
+  }
+  return pattern.length;
+}
