@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
 import { parseJson, readTextFile } from "../core/json-file.ts";
-import { requireUsable } from "./tokenizer-check.ts";
 
 /** Largest tokenizer.json, in bytes. Gemma's has 33 MB. */
 const MAX_TOKENIZER_BYTES = 2 ** 27;
@@ -70,7 +69,6 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
       },
     );
   }
-  requireUsable(join(folder, "tokenizer.json"), tokenizer);
   const config = (await readJson(folder, "tokenizer_config.json", TokenizerConfig)) ?? {};
   const generation = await readJson(folder, "generation_config.json", ModelConfig);
   const model = await readJson(folder, "config.json", ModelConfig);

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { MulliganError } from "../core/errors.ts";
+import { requireUsable } from "./tokenizer-check.ts";
 import {
   type AddedToken,
   readTokenizerFiles,
@@ -47,8 +48,9 @@ const MARK = "\uD800";
 /** Not where it begins a pair, as it does in 1,024 characters from U+10000 on. */
 const LONE_MARK = new RegExp(MARK, "gu");
 
-/** Takes over `files.tokenizer`, which it changes. */
+/** Takes over `files.tokenizer`, which it changes. Throws `MulliganError("tokenizer")`, as its functions do. */
 export function createTokenizer(files: TokenizerFiles): TextTokenizer {
+  requireUsable(join(files.folder, "tokenizer.json"), files.tokenizer);
   const named = new Set(Object.values(files.namedTokens));
   const controls = files.tokenizer.added_tokens.filter((token) => isControl(token, files, named));
   const skipped = new Set(controls.filter((t) => t.special || named.has(t.content)).map((t) => t.id));
