@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { fields } from "../src/cli/fields.ts";
-import { METRICS } from "../src/learn/metric-names.ts";
+import { METRICS, TIMINGS } from "../src/learn/metric-names.ts";
 import { presets } from "../src/train/presets.ts";
 
 const NOTE = "<!-- Made by `npm run reference`; do not edit. -->";
@@ -46,9 +46,15 @@ function presetsPage(): string {
 }
 
 function metricsPage(): string {
-  const rows = Object.entries(METRICS).map(([name, meaning]) => [code(name), meaning]);
-  const intro = "Names in `metrics.jsonl` and `evaluations.jsonl`: TRL's where TRL has one.";
-  return page("Metrics", intro, ["metric", "meaning"], rows);
+  const fileOf = (name: string) => (name.startsWith("eval/") ? "evaluations.jsonl" : "metrics.jsonl");
+  const rows = [
+    ...Object.entries(METRICS).map(([name, meaning]) => [code(name), code(fileOf(name)), meaning]),
+    ...Object.entries(TIMINGS).map(([name, meaning]) => [code(name), code("timings.jsonl"), meaning]),
+  ];
+  const intro =
+    "Names in the files of a run folder, TRL's where TRL has one. Every clock reading is in `timings.jsonl`, so that " +
+    "the other files of two equal runs are equal byte for byte.";
+  return page("Metrics", intro, ["metric", "file", "meaning"], rows);
 }
 
 function page(title: string, intro: string, header: readonly string[], rows: readonly string[][]): string {

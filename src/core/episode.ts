@@ -70,6 +70,12 @@ export interface Episode {
   reward: number | null;
 }
 
+/**
+ * What a group's rewards can teach. Only a "live" one takes part in loss, denominator or KL. "tied" = equal rewards that are
+ * neither 0 nor 1, which needs several retries per reflection; "unscored" = fewer than two scored members.
+ */
+export type GroupState = "live" | "all_failed" | "all_passed" | "tied" | "unscored";
+
 /** G episodes on the same failure: what one advantage is computed over. */
 export interface Group {
   failure: Failure;

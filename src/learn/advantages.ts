@@ -2,15 +2,12 @@
  * Group-relative advantages (GRPO, arXiv 2402.03300) over rewards that may be missing, and the state of each group.
  * Invariant: only members of a live group get an advantage other than zero. Knows rewards, not what earned them.
  */
+import type { GroupState } from "../core/episode.ts";
+
+export type { GroupState };
 
 /** Divides by the std of the group, by that of the whole batch (Lite-PPO), or by nothing (Dr. GRPO). */
 export type ScaleRewards = "group" | "batch" | "none";
-
-/**
- * A group that is not live takes no part in loss, denominator or KL. `tied` = equal rewards that are neither 0 nor 1,
- * which needs several retries per reflection; `unscored` = fewer than two scored members.
- */
-export type GroupState = "live" | "all_failed" | "all_passed" | "tied" | "unscored";
 
 export interface GroupSummary {
   state: GroupState;

@@ -37,6 +37,7 @@ export interface Completion {
 
 /** First attempts at one problem, solved or not: the group of plain GRPO. */
 export interface AttemptGroup {
+  problemId: string;
   attempts: readonly { conversation: Conversation; attempt: Utterance; verdict: Verdict }[];
 }
 
@@ -55,7 +56,7 @@ export function completionsFromEpisodes(
 }
 
 /** One completion per first attempt. */
-export function completionsFromAttempts(groups: readonly AttemptGroup[]): Completion[] {
+export function completionsFromAttempts(groups: readonly Pick<AttemptGroup, "attempts">[]): Completion[] {
   return groups.flatMap((group, groupIndex) =>
     group.attempts.map(({ conversation, attempt, verdict }) => {
       const span = learntSpan(conversation, "attempt", attempt);

@@ -19,7 +19,7 @@ export {
   withControlRewards,
 } from "./completions.ts";
 export { type Batch, type BatchOptions, buildBatch, datumFromCompletion, learntLength } from "./datums.ts";
-export { METRICS, type MetricName, type Metrics } from "./metric-names.ts";
+export { METRICS, type MetricName, type Metrics, TIMINGS, type Timings } from "./metric-names.ts";
 export { batchMetrics, policyMetrics, samplingMetrics } from "./metrics.ts";
 export { type LossType, type NormalizationOptions, tokenWeights } from "./normalization.ts";
 export { controlRewards, episodeReward, type RewardKind, verdictReward } from "./rewards.ts";

@@ -1,6 +1,7 @@
 /**
- * Every metric of a training step and of a validation: its name in metrics.jsonl and on the dashboard, and what it says. TRL's names where
- * TRL has one, otherwise `area/name` in the same style.
+ * Every metric of a training step and of a validation: its name in a run folder's files, and what it says. TRL's names
+ * where TRL has one, otherwise `area/name` in the same style. What a clock says stands apart: it alone differs between
+ * equal runs.
  */
 
 export const METRICS = {
@@ -38,12 +39,6 @@ export const METRICS = {
     "Share of the scored attempts that were solved when this step collected: the current model at first attempts.",
   learning_rate: "Learning rate of the step.",
   num_tokens: "Tokens sampled and trained on since the run began.",
-  step_time: "Seconds of the whole step.",
-  tokens_per_second: "Tokens sampled and trained on in the step, by its seconds.",
-  "time/sample": "Seconds of the step spent sampling.",
-  "time/verify": "Seconds of the step spent verifying.",
-  "time/train": "Seconds of the step spent in forward, backward and optimiser.",
-  "time/other": "Seconds of the step spent in none of these: building batches, writing files.",
   "eval/first_try": "Share of evaluated problems solved at the first attempt.",
   "eval/first_try_lenient":
     "Share solved at the first attempt by the task's lenient reading; only where a task has one.",
@@ -63,7 +58,19 @@ export const METRICS = {
   "eval/unscored": "Verdicts of the evaluation that could not be scored; they are in no rate.",
 } as const;
 
+/** What a step took. */
+export const TIMINGS = {
+  step_time: "Seconds of the whole step.",
+  "time/sample": "Seconds of the step spent sampling.",
+  "time/verify": "Seconds of the step spent verifying.",
+  "time/train": "Seconds of the step spent in forward, backward and optimiser.",
+  "time/other": "Seconds of the step spent in none of these: building batches, writing files.",
+  tokens_per_second: "Tokens sampled and trained on in the step, by its seconds.",
+} as const;
+
 export type MetricName = keyof typeof METRICS;
 
 /** Metrics of one step or validation; a metric without data (a mean over nothing) is absent. */
 export type Metrics = Partial<Record<MetricName, number>>;
+
+export type Timings = Record<keyof typeof TIMINGS, number>;

@@ -17,12 +17,15 @@ const text = (path: string) => readFile(path, "utf8");
 test("cuts the logs after the newest checkpoint's step", async () => {
   await writeFile(folder.latest, "checkpoint-2\n");
   await writeFile(folder.metrics, lines([1, 2, 3, 4]));
+  await writeFile(folder.timings, lines([1, 2, 3, 4]));
   // more than a stream's chunk of 64 KiB, so that lines lie across chunks
   const many = Array.from({ length: 9000 }, (_, i) => Math.floor(i / 3000) + 1);
-  await writeFile(folder.episodes, lines(many));
+  const header = '{"kind":"traces","version":1}\n';
+  await writeFile(folder.traces, header + lines(many));
   await rewindRun(folder);
   expect(await text(folder.metrics)).toBe(lines([1, 2]));
-  expect(await text(folder.episodes)).toBe(lines(many.slice(0, 6000)));
+  expect(await text(folder.timings)).toBe(lines([1, 2]));
+  expect(await text(folder.traces)).toBe(header + lines(many.slice(0, 6000)));
 });
 
 test("cuts a line that was half written", async () => {

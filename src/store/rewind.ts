@@ -18,7 +18,8 @@ export async function rewindRun(folder: RunFolder): Promise<void> {
     // on the test problems only the starting model's evaluation is kept as a file; the trained one's is made again
     return split === "test" ? step === "0" : !(Number(step) > newest);
   };
-  for (const path of [folder.metrics, folder.episodes, folder.evaluations]) await cut(path, isKept);
+  for (const path of [folder.metrics, folder.timings, folder.traces, folder.evaluations])
+    await cut(path, isKept);
 }
 
 /** What an earlier end of a run left: it would be taken for the end of the run that goes on. */
@@ -29,7 +30,7 @@ export async function removeEnd(folder: RunFolder): Promise<void> {
   }
 }
 
-/** Cuts a file before its first line that is not kept, or that is cut off. Streams: episodes may be many gigabytes. */
+/** Cuts a file before its first line that is not kept, or that is cut off. Streams: traces may be many gigabytes. */
 async function cut(path: string, isKept: (head: string) => boolean): Promise<void> {
   if (!existsSync(path)) return;
   let kept = 0;

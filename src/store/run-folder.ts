@@ -12,8 +12,10 @@ export interface RunFolder {
   readonly dir: string;
   /** The resolved configuration. */
   readonly config: string;
-  /** One object per optimiser step. */
+  /** One object per optimiser step, without any reading of a clock. */
   readonly metrics: string;
+  /** The clock's readings of each step. */
+  readonly timings: string;
   readonly failures: string;
   /** Stage 1 while it is under way. */
   readonly journal: string;
@@ -21,7 +23,8 @@ export interface RunFolder {
   readonly summary: string;
   /** Holds what training collected anew. */
   readonly refreshed: string;
-  readonly episodes: string;
+  /** Every group of every step. */
+  readonly traces: string;
   readonly evaluations: string;
   /** Every outcome of the starting model on the validation problems. */
   readonly validationStart: string;
@@ -52,11 +55,12 @@ export interface RunFolderOptions {
 const FILES = {
   config: "config.json",
   metrics: "metrics.jsonl",
+  timings: "timings.jsonl",
   failures: "failures.jsonl",
   journal: "collecting.jsonl",
   summary: "collect.json",
   refreshed: "refreshed",
-  episodes: "episodes.jsonl",
+  traces: "traces.jsonl",
   evaluations: "evaluations.jsonl",
   validationStart: "validation-start.json",
   testStart: "test-start.json",

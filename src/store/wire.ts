@@ -6,6 +6,7 @@ import { z } from "zod";
 import type * as core from "../core/episode.ts";
 import { QUANTIZATIONS } from "../core/quantization.ts";
 import type { Verdict as CoreVerdict } from "../core/task.ts";
+import type { Trace } from "../core/trace.ts";
 
 const token = z.int().min(0);
 
@@ -121,20 +122,50 @@ export const RefreshHeader = z.strictObject({
 });
 export type RefreshHeader = z.infer<typeof RefreshHeader>;
 
-/** A line of `episodes.jsonl`. */
-export const EpisodeLine = z.strictObject({
-  step: z.int().min(0),
-  failureId: z.string(),
-  problemId: z.string(),
-  conversation: Conversation,
-  attempt: Utterance,
-  reflection: Utterance,
-  retries: z.array(z.strictObject({ utterance: Utterance, verdict: Verdict })),
-  reward: z.number().nullable(),
-}) satisfies z.ZodType<core.Episode>;
-export type EpisodeLine = z.infer<typeof EpisodeLine>;
+/** First line of `traces.jsonl`. The version counts up when what a line holds changes its meaning. */
+export const TracesHeader = z.strictObject({ kind: z.literal("traces"), version: z.literal(1) });
+export type TracesHeader = z.infer<typeof TracesHeader>;
 
-/** A line of `metrics.jsonl`: one optimiser step, metrics under TRL's names; null where a value is not a number. */
+const advantage = z.number().nullable();
+const groupTrace = {
+  step: z.int().min(1),
+  problemId: z.string(),
+  question: z.string(),
+  prompt: z.array(token),
+  state: z.enum(["live", "all_failed", "all_passed", "tied", "unscored"]),
+};
+
+/** Any other line of `traces.jsonl`: a group of a step. What the fields mean is said where the type is, `core/trace.ts`. */
+export const TraceLine = z.discriminatedUnion("kind", [
+  z.strictObject({
+    ...groupTrace,
+    kind: z.literal("reflections"),
+    failureId: z.string(),
+    attempt: Utterance,
+    verdict: Verdict,
+    episodes: z.array(
+      z.strictObject({
+        reflectionPrompt: z.array(token),
+        reflection: Utterance,
+        retryPrompt: z.array(token),
+        retries: z.array(
+          z.strictObject({ utterance: Utterance, verdict: Verdict, advantage: advantage.exactOptional() }),
+        ),
+        reward: z.number().nullable(),
+        advantage: advantage.exactOptional(),
+        leaks: z.boolean().exactOptional(),
+      }),
+    ),
+  }),
+  z.strictObject({
+    ...groupTrace,
+    kind: z.literal("attempts"),
+    attempts: z.array(z.strictObject({ attempt: Utterance, verdict: Verdict, advantage })),
+  }),
+]) satisfies z.ZodType<Trace>;
+export type TraceLine = z.infer<typeof TraceLine>;
+
+/** A line of `metrics.jsonl` or `timings.jsonl`: one optimiser step, under TRL's names; null where a value is not a number. */
 export const StepLine = z.object({ step: z.int().min(0) }).catchall(z.number().nullable());
 export type StepLine = z.infer<typeof StepLine>;
 

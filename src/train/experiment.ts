@@ -24,6 +24,7 @@ import { rowsOf } from "../loop/verdicts.ts";
 import { type FailureSet, loadFailures, saveFailures } from "../store/failures.ts";
 import { removeEnd, rewindRun } from "../store/rewind.ts";
 import { latestCheckpoint, type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
+import { appendTraces } from "../store/traces.ts";
 import { requireSameRun } from "./checkpoint.ts";
 import { type CollectEvent, collectRun } from "./collect-run.ts";
 import type { MulliganConfig } from "./config.ts";
@@ -174,9 +175,8 @@ export async function evaluate(
 
 async function record(folder: RunFolder, event: TrainEvent): Promise<void> {
   if (event.type !== "step") return;
-  const { step, metrics, groups } = event;
+  const { step, metrics, timings, traces } = event;
+  await appendTraces(folder.traces, traces);
+  await appendJsonl(folder.timings, { step, ...timings });
   await appendJsonl(folder.metrics, { step, ...metrics });
-  for (const { episodes } of groups) {
-    for (const episode of episodes) await appendJsonl(folder.episodes, { step, ...episode });
-  }
 }

@@ -3,7 +3,12 @@
  * something. Knows no engine; the source samples.
  */
 import type { Group } from "../core/episode.ts";
-import { type Completion, completionLimit, withControlRewards } from "../learn/completions.ts";
+import {
+  type AttemptGroup,
+  type Completion,
+  completionLimit,
+  withControlRewards,
+} from "../learn/completions.ts";
 import { type Batch, type BatchOptions, buildBatch } from "../learn/datums.ts";
 import type { MulliganConfig } from "./config.ts";
 import { drawItems, mostItemsPerStep } from "./feed.ts";
@@ -14,6 +19,7 @@ export interface StepBatch {
   /** Of every group sampled, dead ones too. */
   completions: Completion[];
   groups: Group[];
+  attemptGroups: AttemptGroup[];
   sampledTokens: number;
   /** Where the next step's draw begins. */
   position: number;
@@ -31,6 +37,7 @@ export async function gatherBatch(
   const held: { id: string }[] = [];
   const completions: Completion[] = [];
   const groups: Group[] = [];
+  const attemptGroups: AttemptGroup[] = [];
   let sampledTokens = 0;
   let position = start;
   let missing = failuresPerStep;
@@ -43,6 +50,7 @@ export async function gatherBatch(
       completions.push({ ...completion, groupIndex: completion.groupIndex + held.length });
     }
     groups.push(...gathering.groups);
+    attemptGroups.push(...gathering.attemptGroups);
     sampledTokens += gathering.sampledTokens;
     position = draw.position;
     held.push(...draw.drawn);
@@ -52,7 +60,7 @@ export async function gatherBatch(
     const live = batch.groups.filter(({ state }) => state === "live").length;
     missing = Math.min(failuresPerStep - live, bound - held.length);
   } while (missing > 0 && held.length < items.length);
-  return { batch, completions: rewarded, groups, sampledTokens, position };
+  return { batch, completions: rewarded, groups, attemptGroups, sampledTokens, position };
 }
 
 function batchOptions(config: MulliganConfig): BatchOptions {

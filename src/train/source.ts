@@ -3,7 +3,12 @@
  * problems (plain GRPO). The trainer sees completions only and cannot tell the two apart.
  */
 import type { Failure, Group } from "../core/episode.ts";
-import { type Completion, completionsFromAttempts, completionsFromEpisodes } from "../learn/completions.ts";
+import {
+  type AttemptGroup,
+  type Completion,
+  completionsFromAttempts,
+  completionsFromEpisodes,
+} from "../learn/completions.ts";
 import type { Metrics } from "../learn/metric-names.ts";
 import { attemptProblems } from "../loop/attempt.ts";
 import { reflectAndRetry } from "../loop/episode.ts";
@@ -16,6 +21,8 @@ export interface Gathering {
   completions: Completion[];
   /** The episodes behind them; empty when first attempts learn. */
   groups: Group[];
+  /** The attempts behind them; empty when episodes are learnt from. */
+  attemptGroups: AttemptGroup[];
   sampledTokens: number;
 }
 
@@ -70,6 +77,7 @@ export function episodeSource(
       return {
         completions: completionsFromEpisodes(groups, learnFrom),
         groups,
+        attemptGroups: [],
         sampledTokens: countTokens(
           groups.flatMap(({ episodes }) =>
             episodes.flatMap(({ reflection, retries }) => [
@@ -94,13 +102,19 @@ export function attemptSource({ policy, task, config, rows }: SourceSetup): Sour
       const problems = items.map(({ id }) => ({ id, row: rows.get(id) }));
       const tries = numGenerations;
       const attempts = await attemptProblems(policy, task, problems, { tries, decoding, seed, step });
-      const groups = problems.map((_, p) => ({
+      const attemptGroups = problems.map(({ id }, p) => ({
+        problemId: id,
         attempts: attempts
           .slice(p * tries, (p + 1) * tries)
           .map(({ conversation, utterance, verdict }) => ({ conversation, attempt: utterance, verdict })),
       }));
       const sampledTokens = countTokens(attempts.map(({ utterance }) => utterance));
-      return { completions: completionsFromAttempts(groups), groups: [], sampledTokens };
+      return {
+        completions: completionsFromAttempts(attemptGroups),
+        groups: [],
+        attemptGroups,
+        sampledTokens,
+      };
     },
   };
 }

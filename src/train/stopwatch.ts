@@ -1,6 +1,7 @@
 /** Where a step's time goes. The only clock of training; its readings are reported and never acted on. */
 import { type Task, withVerify } from "../core/task.ts";
 import type { Engine } from "../engine/contract.ts";
+import type { Timings } from "../learn/metric-names.ts";
 
 type Activity = "sample" | "verify" | "train";
 
@@ -10,7 +11,7 @@ export interface Stopwatch {
   /** The task, its verifier watched. */
   task: Task;
   /** Seconds since the last lap: of the whole, of each activity, and of none of them. */
-  lap(): Record<"step_time" | `time/${Activity | "other"}`, number>;
+  lap(): Omit<Timings, "tokens_per_second">;
 }
 
 export function createStopwatch(engine: Engine, task: Task): Stopwatch {

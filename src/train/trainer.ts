@@ -4,10 +4,10 @@
  */
 import type { Failure, Group } from "../core/episode.ts";
 import type { Task } from "../core/task.ts";
+import type { Trace } from "../core/trace.ts";
 import type { Engine } from "../engine/contract.ts";
-import type { Metrics } from "../learn/metric-names.ts";
+import type { Metrics, Timings } from "../learn/metric-names.ts";
 import { batchMetrics } from "../learn/metrics.ts";
-import { leaksSolution } from "../loop/leaks.ts";
 import type { Policy } from "../loop/policy.ts";
 import { meanSolved } from "../loop/retry.ts";
 import { type Rows, rowsOf } from "../loop/verdicts.ts";
@@ -19,6 +19,7 @@ import { requireCapabilities, requireItems, requireRoom } from "./preflight.ts";
 import { createFailureFeed } from "./refresh.ts";
 import { attemptSource, episodeSource, type Source } from "./source.ts";
 import { createStopwatch, type Stopwatch } from "./stopwatch.ts";
+import { tracesOf } from "./traces.ts";
 import { updatePolicy } from "./update.ts";
 
 export interface TrainSetup {
@@ -38,8 +39,15 @@ export interface TrainSetup {
 }
 
 export type TrainEvent =
-  /** `groups`: the step's episodes; empty when first attempts learn. */
-  | { type: "step"; step: number; metrics: Metrics; groups: readonly Group[] }
+  /** `groups`: the step's episodes; empty when first attempts learn. Only `timings` differ between equal runs. */
+  | {
+      type: "step";
+      step: number;
+      metrics: Metrics;
+      timings: Timings;
+      groups: readonly Group[];
+      traces: readonly Trace[];
+    }
   | { type: "evaluation"; step: number; metrics: Record<string, number> }
   | { type: "checkpoint"; step: number; path: string }
   | { type: "stopped"; step: number }
@@ -100,17 +108,17 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
     const updated = await updatePolicy(watch.engine, gathered.batch, config, step);
     const tokens = found.sampledTokens + countTokens(gathered, config);
     progress = { ...progress, step, position: gathered.position, numTokens: progress.numTokens + tokens };
-    const times = watch.lap();
+    const traces = tracesOf(gathered, { task: setup.task, rows, learnFrom: config.learnFrom, step });
     const metrics: Metrics = {
       ...batchMetrics(gathered.completions, gathered.batch),
-      ...episodeMetrics(setup.task, gathered.groups, rows),
+      ...episodeMetrics(traces),
       ...updated,
       ...found.metrics,
       num_tokens: progress.numTokens,
-      ...times,
-      tokens_per_second: tokens / times.step_time,
     };
-    yield { type: "step", step, metrics, groups: gathered.groups };
+    const times = watch.lap();
+    const timings = { ...times, tokens_per_second: tokens / times.step_time };
+    yield { type: "step", step, metrics, timings, groups: gathered.groups, traces };
     if (isDue(config.eval.steps) || step === config.maxSteps) yield* evaluateNow();
     if (isDue(config.saveSteps)) yield* saveNow();
   }
@@ -137,13 +145,11 @@ function createSource({
 }
 
 /** What the verifier says of the retries, whatever the reward was, and how many reflections give a solution away. */
-function episodeMetrics(task: Task, groups: readonly Group[], rows: Rows): Metrics {
-  const episodes = groups.flatMap((group) => group.episodes);
+function episodeMetrics(traces: readonly Trace[]): Metrics {
+  const episodes = traces.flatMap((trace) => (trace.kind === "reflections" ? trace.episodes : []));
   const verdicts = episodes.flatMap(({ retries }) => retries.map(({ verdict }) => verdict));
   const rescueRate = meanSolved(verdicts);
-  const leaks = episodes
-    .map((episode) => leaksSolution(task, episode, rows))
-    .filter((leak) => leak !== undefined);
+  const leaks = episodes.map((episode) => episode.leaks).filter((leak) => leak !== undefined);
   return {
     ...(rescueRate !== null && { "rescue/rate": rescueRate }),
     ...(leaks.length > 0 && { "reflection/leak_rate": leaks.filter(Boolean).length / leaks.length }),

@@ -57,7 +57,7 @@ describe("collect", () => {
     // the run folder is complete: the run can be resumed without the other folder
     expect(await readFile(join(trained, "failures.jsonl"), "utf8")).toBe(failures);
     const known = new Set((await readLines(file)).map(({ id }) => id));
-    for (const { failureId } of await readLines(join(trained, "episodes.jsonl"))) {
+    for (const { failureId } of (await readLines(join(trained, "traces.jsonl"))).slice(1)) {
       expect(known).toContain(failureId);
     }
   });

@@ -140,7 +140,7 @@ describe("the examples", () => {
     for (const { problemId } of failures) expect(problemId).toMatch(/^sum-\d+$/);
     const [step] = await readLines(join(output, "metrics.jsonl"));
     expect(step).toMatchObject({ step: 1 });
-    expect(await readLines(join(output, "episodes.jsonl"))).toHaveLength(4 * 4);
+    expect(await readLines(join(output, "traces.jsonl"))).toHaveLength(1 + 4);
   });
 
   test.runIf(hasPython())("own-task: the check in Python agrees with the one in TypeScript", async () => {

@@ -40,7 +40,7 @@ async function stepsOf(output: string) {
   const evaluations = await readLines(join(output, "evaluations.jsonl"));
   return {
     metrics: (await readLines(join(output, "metrics.jsonl"))).map(({ step }) => step),
-    episodes: (await readLines(join(output, "episodes.jsonl"))).length,
+    traces: await readFile(join(output, "traces.jsonl"), "utf8"),
     evaluations: evaluations.map(({ step, split }) => `${split} ${step}`),
   };
 }
@@ -113,11 +113,9 @@ test("with failures of the model as it is at every step, it meets the same ones 
     const name = join("refreshed", `failures-${step}.jsonl`);
     expect(await readFile(join(killed, name), "utf8")).toBe(await readFile(join(never, name), "utf8"));
   }
-  const used = (await readLines(join(never, "episodes.jsonl"))).map(({ step, failureId }) => [
-    step,
-    failureId,
-  ]);
-  for (const [step, id] of used.slice(6)) expect(String(id)).toMatch(new RegExp(`@${step}$`));
+  const used = (await readLines(join(never, "traces.jsonl"))).slice(1);
+  expect(used).toHaveLength(3 * steps);
+  for (const { step, failureId } of used.slice(3)) expect(failureId).toMatch(new RegExp(`@${step}$`));
 });
 
 test("made longer, it goes on from its end", async () => {

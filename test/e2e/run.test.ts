@@ -3,7 +3,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadModel } from "../../src/model/folder.ts";
-import { EpisodeLine, EvaluationLine, Failure, FailuresHeader, StepLine } from "../../src/store/wire.ts";
+import { readTraces } from "../../src/store/traces.ts";
+import { EvaluationLine, Failure, FailuresHeader, StepLine } from "../../src/store/wire.ts";
 import { loadChat } from "../../src/text/chat.ts";
 import {
   makeFolder,
@@ -57,16 +58,9 @@ describe("train on Countdown", () => {
   test("leaves every product in the run folder, and no temporary file", async () => {
     expect((await readdir(output)).sort()).toEqual(
       [
-        ...[
-          "checkpoint-2",
-          "collect.json",
-          "config.json",
-          "episodes.jsonl",
-          "evaluations.jsonl",
-          "failures.jsonl",
-          "latest",
-        ],
+        ...["checkpoint-2", "collect.json", "config.json", "evaluations.jsonl", "failures.jsonl", "latest"],
         ...["metrics.jsonl", "model", "report.md", "results.json", "test-start.json", "test-trained.json"],
+        ...["timings.jsonl", "traces.jsonl"],
         "validation-start.json",
       ].sort(),
     );
@@ -77,6 +71,11 @@ describe("train on Countdown", () => {
   test("writes one line of metrics a step, under TRL's names", async () => {
     const lines = (await linesOf("metrics.jsonl")).map((line) => StepLine.parse(line));
     expect(lines.map(({ step }) => step)).toEqual([1, 2]);
+    const timings = (await linesOf("timings.jsonl")).map((line) => StepLine.parse(line));
+    expect(timings.map(({ step, step_time }) => [step, step_time! > 0])).toEqual([
+      [1, true],
+      [2, true],
+    ]);
     // nothing can be learnt from groups that failed as a whole, and nothing is
     expect(lines[0]).toMatchObject({
       ...{ reward: 0, reward_std: 0, frac_reward_zero_std: 1, "groups/all_failed": 3 },
@@ -84,15 +83,16 @@ describe("train on Countdown", () => {
     });
   });
 
-  test("keeps failures, episodes and evaluations in the shapes of the wire schema", async () => {
+  test("keeps failures, traces and evaluations in the shapes of the wire schema", async () => {
     const [header, ...failures] = await linesOf("failures.jsonl");
     expect(FailuresHeader.parse(header)).toMatchObject({
       model: { name: model },
       task: { name: "countdown" },
     });
     expect(failures.map((line) => Failure.parse(line))).toHaveLength(12);
-    const episodes = (await linesOf("episodes.jsonl")).map((line) => EpisodeLine.parse(line));
-    expect(episodes.map(({ step }) => step)).toEqual([1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]);
+    const tracedSteps: number[] = [];
+    for await (const { step } of readTraces(join(output, "traces.jsonl"))) tracedSteps.push(step);
+    expect(tracedSteps).toEqual([1, 1, 1, 2, 2, 2]);
     const evaluations = (await linesOf("evaluations.jsonl")).map((line) => EvaluationLine.parse(line));
     expect(evaluations.map(({ step, split }) => `${split} ${step}`)).toEqual([
       ...["test 0", "validation 0", "validation 1", "validation 2", "test 2"],
@@ -108,7 +108,7 @@ describe("train on Countdown", () => {
 });
 
 describe("a run is a function of its seed", () => {
-  /** What a run wrote, without the times it took. */
+  /** What a run wrote, but for the times it took. */
   async function trainedWith(seed: number, name: string) {
     const output = join(folder, name);
     const task = await makeParityTask(folder);
@@ -121,20 +121,18 @@ describe("a run is a function of its seed", () => {
     };
     const { code } = await run("train", { ...flags, "--seed": seed });
     expect(code).toBe(0);
-    const metrics = (await readLines(join(output, "metrics.jsonl"))).map((line) =>
-      Object.entries(line).filter(([key]) => !/time|tokens_per_second/.test(key)),
-    );
+    const metrics = await readFile(join(output, "metrics.jsonl"), "utf8");
     const weights = await readFile(join(output, "model", "model.safetensors"));
-    const episodes = await readFile(join(output, "episodes.jsonl"), "utf8");
-    return { metrics, episodes, weights: weights.toString("base64") };
+    const traces = await readFile(join(output, "traces.jsonl"), "utf8");
+    return { metrics, traces, weights: weights.toString("base64") };
   }
 
-  test("the same seed gives the same metrics, episodes and weights, another one others", async () => {
+  test("the same seed gives the same metrics, traces and weights, another one others", async () => {
     const once = await trainedWith(1, "seed-1");
-    expect(Object.fromEntries(once.metrics[0]!)).toMatchObject({ grad_norm: expect.any(Number) });
+    expect(JSON.parse(once.metrics.split("\n")[0]!)).toMatchObject({ grad_norm: expect.any(Number) });
     expect(await trainedWith(1, "seed-1-again")).toEqual(once);
     const other = await trainedWith(2, "seed-2");
-    expect(other.episodes).not.toBe(once.episodes);
+    expect(other.traces).not.toBe(once.traces);
     expect(other.weights).not.toBe(once.weights);
   });
 });

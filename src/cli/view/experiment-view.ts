@@ -57,11 +57,10 @@ export function createExperimentView(stream: ProgressStream, maxSteps: number): 
         case "evaluating":
           return advance(event.stage, event.done, event.total);
         case "step": {
-          const { metrics, step } = event;
-          const tokensPerSecond = metrics.tokens_per_second;
+          const { metrics, timings, step } = event;
           const facts = {
             ...(metrics.reward !== undefined && { reward: metrics.reward }),
-            ...(tokensPerSecond !== undefined && { tokensPerSecond }),
+            tokensPerSecond: timings.tokens_per_second,
           };
           return advance("train", step, maxSteps, facts, step - 1);
         }
