@@ -1,14 +1,17 @@
 /** What `demo` and `train` share: a whole run with its progress, and what it found. */
 import { existsSync } from "node:fs";
+import { printable } from "../core/printable.ts";
 import { renderExamples, renderReport } from "../evaluate/index.ts";
+import { changesSince, readStarts } from "../store/environment.ts";
 import { loadFailures } from "../store/failures.ts";
-import { createRunFolder, type RunFolderOptions, runFolderAt } from "../store/run-folder.ts";
+import { createRunFolder, type RunFolder, type RunFolderOptions, runFolderAt } from "../store/run-folder.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { runExperiment } from "../train/experiment.ts";
 import { tryLargest } from "../train/memory.ts";
 import { describeSampling, originOf, requireSameSource } from "../train/origin.ts";
 import { requireLearner } from "../train/preflight.ts";
-import { prepareSetup, startSetup } from "../train/setup.ts";
+import { prepareSetup, type Setup, startSetup } from "../train/setup.ts";
+import { describeStart } from "../train/start.ts";
 import type { CliContext } from "./context.ts";
 import { downloadOptions } from "./view/download-view.ts";
 import { createExperimentView } from "./view/experiment-view.ts";
@@ -46,6 +49,7 @@ export async function experiment(
     }
     // only now: had something of the above been wrong, --clean would have removed a run for nothing
     const folder = await createRunFolder(config.outputDir, folderOptions);
+    if (folderOptions.resume) await warnOfChanges(setup, folder, stderr);
     await tryLargest(setup.policy.engine, memory.largest);
     const results = await runExperiment(setup, {
       folder,
@@ -71,6 +75,19 @@ export async function experiment(
   } finally {
     view.end();
     await closeSetup(setup, stderr);
+  }
+}
+
+/** Says how a run goes on otherwise than it was last computed. */
+export async function warnOfChanges(
+  setup: Setup,
+  folder: RunFolder,
+  stderr: CliContext["stderr"],
+): Promise<void> {
+  const last = (await readStarts(folder)).at(-1);
+  if (!last) return;
+  for (const change of changesSince(last, await describeStart(setup))) {
+    stderr.write(printable(`warning: ${change}\n`));
   }
 }
 

@@ -2,11 +2,11 @@
  * The command-line program: commands, help, and how errors are told. Every mistake of the user's ends as
  * `error:` and `hint:` with exit code 1; anything else is a bug and shows its stack, with exit code 70.
  */
-import { readFileSync } from "node:fs";
 import { styleText } from "node:util";
 import { Command, CommanderError } from "commander";
 import { MulliganError, nearestName } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
+import { mulliganVersion } from "../core/version.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCheckTask } from "./commands/check-task.ts";
 import { registerCollect } from "./commands/collect.ts";
@@ -36,7 +36,7 @@ Examples:
 export function createProgram(context: CliContext): Command {
   const program = new Command("mulligan")
     .description("Reflect, Retry, Reward: train small language models to use their second shot.")
-    .version(packageVersion(), "-v, --version", "print the version")
+    .version(mulliganVersion(), "-v, --version", "print the version")
     .helpOption("-h, --help", "print help")
     .helpCommand("help [command]", "print help for a command")
     .addHelpText("after", EXAMPLES)
@@ -123,9 +123,4 @@ function usageError(error: CommanderError, program: Command, argv: readonly stri
     return named("flag", options);
   }
   return new MulliganError("config", error.message.replace(/^error: /, ""), { hint: help, cause: error });
-}
-
-function packageVersion(): string {
-  // src/cli and dist/cli lie equally deep
-  return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
 }

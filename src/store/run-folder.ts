@@ -12,6 +12,8 @@ export interface RunFolder {
   readonly dir: string;
   /** The resolved configuration. */
   readonly config: string;
+  /** What computed the run, start by start. */
+  readonly environment: string;
   /** One object per optimiser step, without any reading of a clock. */
   readonly metrics: string;
   /** The clock's readings of each step. */
@@ -54,6 +56,7 @@ export interface RunFolderOptions {
 
 const FILES = {
   config: "config.json",
+  environment: "environment.json",
   metrics: "metrics.jsonl",
   timings: "timings.jsonl",
   failures: "failures.jsonl",

@@ -169,6 +169,33 @@ export type TraceLine = z.infer<typeof TraceLine>;
 export const StepLine = z.object({ step: z.int().min(0) }).catchall(z.number().nullable());
 export type StepLine = z.infer<typeof StepLine>;
 
+/** What a run was started or resumed with; all of it is for people. */
+export const Start = z.strictObject({
+  started: z.iso.datetime(),
+  /** Steps that were done before. */
+  step: z.int().min(0),
+  command: z.array(z.string()),
+  folder: z.string(),
+  mulligan: z.string(),
+  node: z.string(),
+  onnxruntime: z.string().exactOptional(),
+  /** System, its release, architecture. */
+  platform: z.string(),
+  cpu: z.strictObject({ model: z.string(), cores: z.int().min(0) }),
+  memoryBytes: z.number().min(0),
+  threads: z.int().min(1),
+  model: FailuresHeader.shape.model.omit({ chatTemplateKwargs: true }),
+  /** Of the current folder, where it is a repository: do tracked files differ from the commit? */
+  git: z.strictObject({ commit: z.string(), dirty: z.boolean() }).exactOptional(),
+  /** Only at the first start of a run that goes on from another one's checkpoint. */
+  forkedFrom: z.string().exactOptional(),
+});
+export type Start = z.infer<typeof Start>;
+
+/** `environment.json`. */
+export const Environment = z.strictObject({ version: z.literal(1), starts: z.array(Start) });
+export type Environment = z.infer<typeof Environment>;
+
 /** A line of `evaluations.jsonl`: when and on what; the numbers are the evaluator's and stay open here. */
 export const EvaluationLine = z.looseObject({
   step: z.int().min(0),

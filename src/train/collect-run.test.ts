@@ -55,6 +55,7 @@ test("what is collected is in the folder, and nothing else", async () => {
   expect((await readdir(join(base, "whole"))).sort()).toEqual([
     "collect.json",
     "config.json",
+    "environment.json",
     "failures.jsonl",
   ]);
   const lines = whole.failures.trimEnd().split("\n");

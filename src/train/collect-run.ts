@@ -9,6 +9,7 @@ import type { Outcome } from "../core/episode.ts";
 import type { Engine } from "../engine/contract.ts";
 import { type CollectSummary, summarizeCollection } from "../evaluate/collect-summary.ts";
 import { collectFailures } from "../loop/collect.ts";
+import { recordStart } from "../store/environment.ts";
 import { type FailureSet, loadFailures, saveFailures } from "../store/failures.ts";
 import { appendOutcomes, openJournal, startJournal } from "../store/journal.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
@@ -18,6 +19,7 @@ import { originOf, requireSameCollection } from "./origin.ts";
 import { requireItems } from "./preflight.ts";
 import { attemptDecoding } from "./sampling.ts";
 import type { Setup } from "./setup.ts";
+import { describeStart } from "./start.ts";
 
 export type CollectEvent =
   | { type: "collecting"; done: number; total: number; failures: number }
@@ -57,6 +59,7 @@ export async function collectRun(setup: Setup, options: CollectRunOptions): Prom
   }
   const recorded = resume ? await recordedIn(folder, header) : [];
   let isBegun = recorded.length > 0;
+  if (isBegun) await recordStart(folder, await describeStart(setup));
   const { tries, maxFailuresPerProblem, maxFailures } = config.collect;
   const { failures, outcomes } = await collectFailures(policy, task, problems.train, {
     ...{ tries, maxFailures, recorded, signal },
@@ -65,7 +68,7 @@ export async function collectRun(setup: Setup, options: CollectRunOptions): Prom
     seed: config.seed,
     async onBatch(batch, { settled, failures }) {
       // only now: a mistake that the first answers show leaves no folder to be cleaned
-      if (!isBegun) await beginRun(folder, config, header);
+      if (!isBegun) await beginRun(folder, setup, header);
       isBegun = true;
       await appendOutcomes(folder.journal, batch);
       onEvent({ type: "collecting", done: settled, total: problems.train.length * tries, failures });
@@ -99,8 +102,9 @@ async function recordedIn(folder: RunFolder, header: FailuresHeader): Promise<re
 }
 
 /** The configuration comes first: with it alone a folder can be resumed. */
-async function beginRun(folder: RunFolder, config: MulliganConfig, header: FailuresHeader): Promise<void> {
-  await writeJsonAtomic(folder.config, config);
+async function beginRun(folder: RunFolder, setup: Setup, header: FailuresHeader): Promise<void> {
+  await writeJsonAtomic(folder.config, setup.config);
+  await recordStart(folder, await describeStart(setup));
   await startJournal(folder.journal, header);
 }
 
@@ -114,8 +118,7 @@ async function keepOrForget(
   try {
     if (config.learnFrom !== "answer") requireItems(set.failures, config);
   } catch (error) {
-    await rm(folder.journal, { force: true });
-    await rm(folder.config, { force: true });
+    for (const path of [folder.journal, folder.environment, folder.config]) await rm(path, { force: true });
     throw error;
   }
   await writeJsonAtomic(folder.summary, summary);

@@ -21,6 +21,7 @@ import {
   summarize,
 } from "../evaluate/index.ts";
 import { rowsOf } from "../loop/verdicts.ts";
+import { recordStart } from "../store/environment.ts";
 import { type FailureSet, loadFailures, saveFailures } from "../store/failures.ts";
 import { removeEnd, rewindRun } from "../store/rewind.ts";
 import { latestCheckpoint, type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
@@ -33,6 +34,7 @@ import { requireKnown } from "./preflight.ts";
 import { evaluationDecoding } from "./sampling.ts";
 import { readRunConfig, readRunJson } from "./saved-run.ts";
 import type { Setup } from "./setup.ts";
+import { describeStart } from "./start.ts";
 import { type TrainEvent, train } from "./trainer.ts";
 
 export type ExperimentEvent = CollectEvent | ({ type: "evaluating" } & Progress) | TrainEvent;
@@ -100,6 +102,8 @@ async function failuresFor(setup: Setup, options: ExperimentOptions): Promise<re
   if (!kept) return (await collectRun(setup, options)).failures;
   requireKnown(kept.failures, rowsOf(await setup.task.problems("train")), setup.policy);
   await writeJsonAtomic(folder.config, setup.config);
+  const { step = 0 } = (await latestCheckpoint(folder)) ?? {};
+  await recordStart(folder, await describeStart(setup, step));
   await saveFailures(folder.failures, kept);
   await rm(folder.journal, { force: true });
   return kept.failures;

@@ -13,8 +13,16 @@ import type { FailuresHeader } from "../store/wire.ts";
 import { attemptDecoding } from "./sampling.ts";
 import type { Setup } from "./setup.ts";
 
-/** The header of what would be collected now. Reads the whole model: about a second per gigabyte. */
-export async function originOf({
+const origins = new WeakMap<Setup, Promise<FailuresHeader>>();
+
+/** The header of what would be collected now. Reads the whole model, once: about a second per gigabyte. */
+export function originOf(setup: Setup): Promise<FailuresHeader> {
+  const origin = origins.get(setup) ?? findOrigin(setup);
+  origins.set(setup, origin);
+  return origin;
+}
+
+async function findOrigin({
   config,
   model,
   policy,

@@ -48,7 +48,12 @@ describe("collect", () => {
     );
     expect(collected.out).toMatch(/^problems +12: never solved \d+, sometimes 0, always \d+\nattempts +12: /);
     expect(collected.out.endsWith(`\n${file}\n`)).toBe(true);
-    expect((await readdir(output)).sort()).toEqual(["collect.json", "config.json", "failures.jsonl"]);
+    expect((await readdir(output)).sort()).toEqual([
+      "collect.json",
+      "config.json",
+      "environment.json",
+      "failures.jsonl",
+    ]);
     const failures = await readFile(file, "utf8");
 
     const trained = join(folder, "trained-on-failures");
@@ -82,7 +87,7 @@ describe("collect, stopped", () => {
     expect(first.err).toContain(
       `stopped; continue with: mulligan collect --output-dir ${stopped} --resume\n`,
     );
-    expect((await readdir(stopped)).sort()).toEqual(["collecting.jsonl", "config.json"]);
+    expect((await readdir(stopped)).sort()).toEqual(["collecting.jsonl", "config.json", "environment.json"]);
 
     const other = await run("collect", { "--output-dir": stopped, "--resume": true, "--collect.tries": 61 });
     expect([other.code, other.err]).toEqual([

@@ -91,7 +91,7 @@ test("stopped while it collects, it goes on collecting", async () => {
   const stopped = await run("train", slow, { stopAt: /^collect {2}256\/360/m });
   expect(stopped.code).toBe(130);
   expect(stopped.err.split("\n").at(-2)).toMatch(/^stopped; continue with: mulligan train .* --resume$/);
-  expect((await readdir(output)).sort()).toEqual(["collecting.jsonl", "config.json"]);
+  expect((await readdir(output)).sort()).toEqual(["collecting.jsonl", "config.json", "environment.json"]);
   const resumed = await resume(output);
   expect([resumed.code, resumed.err.match(/^collected \d+ failures in 360 attempts$/m)?.length]).toEqual([
     0, 1,
@@ -118,10 +118,19 @@ test("with failures of the model as it is at every step, it meets the same ones 
   for (const { step, failureId } of used.slice(3)) expect(failureId).toMatch(new RegExp(`@${step}$`));
 });
 
-test("made longer, it goes on from its end", async () => {
+test("made longer, it goes on from its end, and says when it is computed otherwise than before", async () => {
   const output = join(folder, "longer");
   await run("train", { ...flags, "--output-dir": output, "--max-steps": 2 });
-  expect((await resume(output, { "--max-steps": steps })).code).toBe(0);
+  const path = join(output, "environment.json");
+  await writeFile(path, (await readFile(path, "utf8")).replace(process.version, "v18.0.0"));
+  const { code, err } = await resume(output, { "--max-steps": steps });
+  expect(code).toBe(0);
+  expect(err).toContain(`warning: Node: v18.0.0 until now, ${process.version} from here on;`);
+  const { starts } = JSON.parse(await readFile(path, "utf8"));
+  expect(starts.map(({ step, node }: { step: number; node: string }) => [step, node])).toEqual([
+    [0, "v18.0.0"],
+    [2, process.version],
+  ]);
   expect(await weightsOf(output)).toBe(await weightsOf(whole));
   expect(await stepsOf(output)).toEqual(await stepsOf(whole));
 });

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadModel } from "../../src/model/folder.ts";
 import { readTraces } from "../../src/store/traces.ts";
-import { EvaluationLine, Failure, FailuresHeader, StepLine } from "../../src/store/wire.ts";
+import { Environment, EvaluationLine, Failure, FailuresHeader, StepLine } from "../../src/store/wire.ts";
 import { loadChat } from "../../src/text/chat.ts";
+import { readRunJson } from "../../src/train/saved-run.ts";
 import {
   makeFolder,
   makeParityTask,
@@ -58,13 +59,23 @@ describe("train on Countdown", () => {
   test("leaves every product in the run folder, and no temporary file", async () => {
     expect((await readdir(output)).sort()).toEqual(
       [
-        ...["checkpoint-2", "collect.json", "config.json", "evaluations.jsonl", "failures.jsonl", "latest"],
+        ...[
+          "checkpoint-2",
+          "collect.json",
+          "config.json",
+          "environment.json",
+          "evaluations.jsonl",
+          "failures.jsonl",
+          "latest",
+        ],
         ...["metrics.jsonl", "model", "report.md", "results.json", "test-start.json", "test-trained.json"],
         ...["timings.jsonl", "traces.jsonl"],
         "validation-start.json",
       ].sort(),
     );
     const config = JSON.parse(await readFile(join(output, "config.json"), "utf8"));
+    const { starts } = Environment.parse(await readRunJson(join(output, "environment.json")));
+    expect(starts).toMatchObject([{ step: 0, threads: 1, node: process.version, model: { name: model } }]);
     expect(config).toMatchObject({ model, maxSteps: 2, taskOptions: { wording: "compact" } });
   });
 

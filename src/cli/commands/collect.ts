@@ -7,7 +7,7 @@ import { requireOwnSettings } from "../../train/experiment.ts";
 import { readRunJson } from "../../train/saved-run.ts";
 import { openSetup } from "../../train/setup.ts";
 import { type CliContext, configFromOptions, type Options } from "../context.ts";
-import { howToContinue } from "../experiment.ts";
+import { howToContinue, warnOfChanges } from "../experiment.ts";
 import { addConfigFlags } from "../flags.ts";
 import { renderCollectSummary } from "../view/collect-summary.ts";
 import { downloadOptions } from "../view/download-view.ts";
@@ -45,7 +45,10 @@ export function registerCollect(program: Command, context: CliContext): void {
       const view = createExperimentView(stderr, 0);
       try {
         const folder = await createRunFolder(config.outputDir, { resume, clean });
-        if (resume) await requireOwnSettings(folder, setup.config);
+        if (resume) {
+          await requireOwnSettings(folder, setup.config);
+          await warnOfChanges(setup, folder, stderr);
+        }
         const common = { folder, signal, onEvent: view.show };
         await collectRun(setup, { ...common, resume });
         view.end();
