@@ -4,7 +4,7 @@ import { printable } from "../core/printable.ts";
 import { renderExamples, renderReport } from "../evaluate/index.ts";
 import { changesSince, readStarts } from "../store/environment.ts";
 import { loadFailures } from "../store/failures.ts";
-import { createRunFolder, type RunFolder, type RunFolderOptions, runFolderAt } from "../store/run-folder.ts";
+import { inRunFolder, type RunFolder, type RunFolderOptions, runFolderAt } from "../store/run-folder.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { runExperiment } from "../train/experiment.ts";
 import { tryLargest } from "../train/memory.ts";
@@ -48,30 +48,31 @@ export async function experiment(
       for (const difference of check(failures.header, now)) stderr.write(`warning: ${difference}\n`);
     }
     // only now: had something of the above been wrong, --clean would have removed a run for nothing
-    const folder = await createRunFolder(config.outputDir, folderOptions);
-    if (folderOptions.resume) await warnOfChanges(setup, folder, stderr);
-    await tryLargest(setup.policy.engine, memory.largest);
-    const results = await runExperiment(setup, {
-      folder,
-      signal,
-      onEvent: view.show,
-      ...(folderOptions.resume && { resume: true }),
-      ...(failures && { failures }),
-    }).catch((error) => {
-      if (signal.aborted && error === signal.reason) return undefined;
-      throw error;
+    await inRunFolder(config.outputDir, folderOptions, async (folder) => {
+      if (folderOptions.resume) await warnOfChanges(setup, folder, stderr);
+      await tryLargest(setup.policy.engine, memory.largest);
+      const results = await runExperiment(setup, {
+        folder,
+        signal,
+        onEvent: view.show,
+        ...(folderOptions.resume && { resume: true }),
+        ...(failures && { failures }),
+      }).catch((error) => {
+        if (signal.aborted && error === signal.reason) return undefined;
+        throw error;
+      });
+      view.end();
+      if (!results) {
+        stderr.write(howToContinue("train", config));
+        return;
+      }
+      stdout.write(`\n${renderReport(results.comparison)}\n`);
+      if (examples) {
+        stdout.write(`\n${renderExamples(results.examples, setup.task, setup.problems.test)}\n`);
+      }
+      stdout.write(`\nEverything lies in ${folder.dir}\n`);
+      stdout.write(`The trained model, for transformers and others: ${folder.model}\n`);
     });
-    view.end();
-    if (!results) {
-      stderr.write(howToContinue("train", config));
-      return;
-    }
-    stdout.write(`\n${renderReport(results.comparison)}\n`);
-    if (examples) {
-      stdout.write(`\n${renderExamples(results.examples, setup.task, setup.problems.test)}\n`);
-    }
-    stdout.write(`\nEverything lies in ${folder.dir}\n`);
-    stdout.write(`The trained model, for transformers and others: ${folder.model}\n`);
   } finally {
     view.end();
     await closeSetup(setup, stderr);

@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { unwritable, writeAtomic } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
 import { readTextFile } from "../core/json-file.ts";
+import { whileLocked } from "./run-lock.ts";
 
 export interface RunFolder {
   readonly dir: string;
@@ -81,6 +82,19 @@ const isOfARun = (name: string) =>
   (Object.values(FILES) as string[]).includes(name) ||
   CHECKPOINT.test(name) ||
   /\.jsonl?\.\d+\.tmp$/.test(name);
+
+/**
+ * Does the work with a folder that is ready for a run, as `createRunFolder` makes it, while no other process may write into
+ * it. Throws what that throws, what the work throws, and `MulliganError("io")` when another process holds the folder.
+ */
+export async function inRunFolder<T>(
+  dir: string,
+  options: RunFolderOptions,
+  work: (folder: RunFolder) => Promise<T>,
+): Promise<T> {
+  await makeWritable(dir);
+  return whileLocked(resolve(dir), async () => work(await createRunFolder(dir, options)));
+}
 
 /** The paths inside a run folder; touches nothing. */
 export function runFolderAt(dir: string): RunFolder {

@@ -11,6 +11,7 @@ import {
   swapReflections,
 } from "../evaluate/index.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
+import { whileLocked } from "../store/run-lock.ts";
 import { readRunConfig, readRunJson, requireFinished, trainedWeights } from "./saved-run.ts";
 import { openSetup } from "./setup.ts";
 
@@ -20,6 +21,10 @@ import { openSetup } from "./setup.ts";
  */
 export async function swapRun(folder: RunFolder, options: SwapOptions = {}): Promise<SwapCell[]> {
   requireFinished(folder);
+  return whileLocked(folder.dir, () => swapModels(folder, options));
+}
+
+async function swapModels(folder: RunFolder, options: SwapOptions): Promise<SwapCell[]> {
   const config = await readRunConfig(folder);
   const start = (await readRunJson(folder.testStart)) as Evaluation;
   const trained = (await readRunJson(folder.testTrained)) as Evaluation;

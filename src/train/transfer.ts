@@ -8,6 +8,7 @@ import type { Verdict } from "../core/task.ts";
 import { drawSeed, inBatches, type Progress, type TransferRow, transferRow } from "../evaluate/index.ts";
 import { attemptProblems } from "../loop/attempt.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
+import { whileLocked } from "../store/run-lock.ts";
 import { openTask } from "../tasks/open-task.ts";
 import type { MulliganConfig } from "./config.ts";
 import { evaluationDecoding } from "./sampling.ts";
@@ -53,6 +54,14 @@ export async function transferRun(
   options: TransferOptions,
 ): Promise<TransferRow[]> {
   requireFinished(folder);
+  return whileLocked(folder.dir, () => measureTransfer(folder, tasks, options));
+}
+
+async function measureTransfer(
+  folder: RunFolder,
+  tasks: readonly OtherTask[],
+  options: TransferOptions,
+): Promise<TransferRow[]> {
   const config = await readRunConfig(folder);
   let { datasetRevisions } = config;
   // a mistake in the last of them would cost what was measured before it

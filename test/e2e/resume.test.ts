@@ -2,6 +2,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { whileLocked } from "../../src/store/run-lock.ts";
 import {
   type Flags,
   makeFolder,
@@ -9,6 +10,7 @@ import {
   makeTinyModel,
   readLines,
   run,
+  runArgv,
   snapshot,
   tiny,
 } from "./tiny.test.kit.ts";
@@ -152,6 +154,19 @@ test("with other settings it is refused, and nothing in its folder changes", asy
     expect(err).toMatch(message);
     expect(code).toBe(1);
   }
+  expect(await snapshot(whole)).toEqual(before);
+});
+
+test("while another process works on it, every command that would write into it is refused", async () => {
+  const before = await snapshot(whole);
+  await whileLocked(whole, async () => {
+    const refused = [await resume(whole), await run("collect", { "--output-dir": whole, "--resume": true })];
+    refused.push(await runArgv(["swap", whole]), await runArgv(["transfer", whole]));
+    for (const { code, err } of refused) {
+      expect(err).toMatch(/^error: .*run\.lock: one process at a time .* got process \d+ on .*\nhint: /m);
+      expect(code).toBe(1);
+    }
+  });
   expect(await snapshot(whole)).toEqual(before);
 });
 

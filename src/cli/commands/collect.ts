@@ -1,7 +1,7 @@
 /** `mulligan collect`: stage 1 of the method, failed attempts as a file. Parses, calls, prints. */
 import type { Command } from "commander";
 import type { CollectSummary } from "../../evaluate/collect-summary.ts";
-import { createRunFolder, type RunFolderOptions } from "../../store/run-folder.ts";
+import { inRunFolder, type RunFolderOptions } from "../../store/run-folder.ts";
 import { collectRun } from "../../train/collect-run.ts";
 import { requireOwnSettings } from "../../train/experiment.ts";
 import { readRunJson } from "../../train/saved-run.ts";
@@ -44,16 +44,16 @@ export function registerCollect(program: Command, context: CliContext): void {
       const { resume = false, clean = false } = options;
       const view = createExperimentView(stderr, 0);
       try {
-        const folder = await createRunFolder(config.outputDir, { resume, clean });
-        if (resume) {
-          await requireOwnSettings(folder, setup.config);
-          await warnOfChanges(setup, folder, stderr);
-        }
-        const common = { folder, signal, onEvent: view.show };
-        await collectRun(setup, { ...common, resume });
-        view.end();
-        stdout.write(renderCollectSummary((await readRunJson(folder.summary)) as CollectSummary));
-        stdout.write(`${folder.failures}\n`);
+        await inRunFolder(config.outputDir, { resume, clean }, async (folder) => {
+          if (resume) {
+            await requireOwnSettings(folder, setup.config);
+            await warnOfChanges(setup, folder, stderr);
+          }
+          await collectRun(setup, { folder, signal, onEvent: view.show, resume });
+          view.end();
+          stdout.write(renderCollectSummary((await readRunJson(folder.summary)) as CollectSummary));
+          stdout.write(`${folder.failures}\n`);
+        });
       } catch (error) {
         view.end();
         if (!(signal.aborted && error === signal.reason)) throw error;
