@@ -13,6 +13,7 @@ export type ErrorCode =
   | "context" // a prompt that does not fit the model's context
   | "graph" // shape or dtype mistake while building a graph
   | "engine" // the engine was asked for something it cannot do
+  | "nonfinite" // NaN or infinity came out where a number was computed: scores, loss, gradient
   | "task" // a task definition that breaks its contract
   | "io"; // a folder or file that cannot be written
 
@@ -38,6 +39,10 @@ export class MulliganError extends Error {
   }
 }
 
+/** Did a number come out as NaN or infinity? */
+export function isNonFinite(error: unknown): error is MulliganError {
+  return error instanceof MulliganError && error.code === "nonfinite";
+}
 /** A longer name is no misspelling, and comparing it would take long. */
 const MAX_NAME = 64;
 

@@ -83,7 +83,10 @@ export interface EngineInfo {
 
 export interface Engine {
   readonly info: EngineInfo;
-  /** One sample per request, in order. Throws `MulliganError("context")` when a prompt leaves no room for a token. */
+  /**
+   * One sample per request, in order. Throws `MulliganError("context")` when a prompt leaves no room for a token,
+   * `MulliganError("nonfinite")` when the model gives scores that are no finite numbers.
+   */
   sample(requests: readonly SampleRequest[], params: SamplingParams): Promise<Sample[]>;
   /**
    * Drops what sampling keeps between calls. The next call's results then depend on nothing that came before it, not
@@ -100,8 +103,13 @@ export interface Engine {
   ): Promise<Float32Array[]>;
   /** Adds the gradient of the summed loss to what earlier calls left since the last optimStep. */
   forwardBackward(data: readonly Datum[], loss: Loss): Promise<ForwardBackwardResult>;
-  /** One AdamW step on the accumulated gradient, which is then cleared. `gradNorm` is taken before clipping. */
+  /**
+   * One AdamW step on the accumulated gradient, which is then cleared. `gradNorm` is taken before clipping. Throws
+   * `MulliganError("nonfinite")` when it is no finite number: the gradient is cleared, and nothing else has changed.
+   */
   optimStep(params: AdamParams): Promise<{ gradNorm: number }>;
+  /** Drops what forwardBackward has accumulated. */
+  zeroGrad(): Promise<void>;
   /** Weights and optimiser state into a folder, whole or not at all. */
   saveState(folder: string): Promise<void>;
   loadState(folder: string): Promise<void>;

@@ -5,6 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Datum } from "../core/datum.ts";
+import { MulliganError } from "../core/errors.ts";
 import type { KlEstimator } from "../core/kl.ts";
 import { uniform } from "../core/rng.ts";
 import type { AdamParams, Engine, Loss, Sample } from "../engine/contract.ts";
@@ -19,6 +20,10 @@ interface Row {
 export interface SoftmaxTable extends Engine {
   /** The logits after a prefix; the very array that is trained. */
   logitsAfter(prefix: readonly number[]): number[];
+  /** What is accumulated for them. */
+  gradientAfter(prefix: readonly number[]): number[];
+  /** Everything that a step changes, by prefix. */
+  table(): [prefix: string, Row][];
 }
 
 /** An engine whose untrained logits after a prefix are `initial(prefix)`. Supports neither top-p nor top-k. */
@@ -47,6 +52,8 @@ export function createSoftmaxTable(
       capabilities: { temperature: true, kl: ["k1", "k2", "k3"] },
     },
     logitsAfter: (prefix) => rowAfter(prefix).logits,
+    gradientAfter: (prefix) => rowAfter(prefix).gradient,
+    table: () => [...rows],
 
     async sample(requests, { maxTokens, temperature, stop }) {
       return requests.map(({ prompt, seed }): Sample => {
@@ -94,11 +101,19 @@ export function createSoftmaxTable(
     },
 
     async optimStep(params) {
-      steps++;
       const squares = [...rows.values()].flatMap(({ gradient }) => gradient.map((g) => g * g));
       const gradNorm = Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
+      if (!Number.isFinite(gradNorm)) {
+        for (const { gradient } of rows.values()) gradient.fill(0);
+        throw new MulliganError("nonfinite", `optimStep: got a gradient of norm ${gradNorm}`);
+      }
+      steps++;
       for (const row of rows.values()) adamStep(row, steps, gradNorm, params);
       return { gradNorm };
+    },
+
+    async zeroGrad() {
+      for (const { gradient } of rows.values()) gradient.fill(0);
     },
 
     async saveState(folder) {

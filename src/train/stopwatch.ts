@@ -7,7 +7,10 @@ type Activity = "sample" | "verify" | "train";
 
 export interface Stopwatch {
   /** The engine, watched: sampling apart from forward, backward and optimiser. */
-  engine: Pick<Engine, "info" | "sample" | "forget" | "forward" | "forwardBackward" | "optimStep">;
+  engine: Pick<
+    Engine,
+    "info" | "sample" | "forget" | "forward" | "forwardBackward" | "optimStep" | "zeroGrad"
+  >;
   /** The task, its verifier watched. */
   task: Task;
   /** Seconds since the last lap: of the whole, of each activity, and of none of them. */
@@ -38,6 +41,7 @@ export function createStopwatch(engine: Engine, task: Task): Stopwatch {
       forward: (data, options) => watch("train", () => engine.forward(data, options)),
       forwardBackward: (data, loss) => watch("train", () => engine.forwardBackward(data, loss)),
       optimStep: (params) => watch("train", () => engine.optimStep(params)),
+      zeroGrad: () => watch("train", () => engine.zeroGrad()),
     },
     task: withVerify(task, (answer, row) => watch("verify", () => task.verify(answer, row))),
     lap() {

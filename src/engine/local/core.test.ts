@@ -135,10 +135,24 @@ describe("training", () => {
       advantages: new Float32Array(weights.length).fill(1),
     }));
     await engine.forwardBackward(wild, { name: "ppo", clipLow: 0.8, clipHigh: 1.2 });
-    await expect(engine.optimStep(tinyAdam)).rejects.toThrow("the gradient's norm must be a finite number");
+    await expect(engine.optimStep(tinyAdam)).rejects.toMatchObject({
+      code: "nonfinite",
+      message:
+        "optimStep: the gradient's norm must be a finite number, got NaN, first in model.embed_tokens.weight",
+    });
     expect(await engine.forward(data)).toEqual(before);
     await engine.forwardBackward(data, crossEntropy);
     expect((await engine.optimStep(tinyAdam)).gradNorm).toBeGreaterThan(0);
+  });
+
+  test("zeroGrad drops what was accumulated, and only that", async () => {
+    const engine = await createEngine();
+    await train(engine, 1);
+    const before = await engine.forward(data);
+    await engine.forwardBackward(data, crossEntropy);
+    await engine.zeroGrad();
+    expect(await engine.forward(data)).toEqual(before);
+    expect(await engine.optimStep(tinyAdam)).toEqual({ gradNorm: 0 });
   });
 
   test("a policy loss whose advantages are all 0 leaves a gradient of exactly 0", async () => {

@@ -18,7 +18,7 @@ import { createMemoryPool } from "./sampling/memory-pool.ts";
 import type { Sampler } from "./sampling/prefill.ts";
 import { runSample } from "./sampling/sampler.ts";
 import { extendGraph, prefillGraph, stepGraph } from "./sampling/sampling-graph.ts";
-import { requireFiniteGradient } from "./training/adamw.ts";
+import { nonFiniteGradient } from "./training/adamw.ts";
 import { createOptimizer, type Share } from "./training/optimizer.ts";
 import { runForward, runForwardBackward } from "./training/passes.ts";
 import { loadTrainingState, saveTrainingState } from "./training/state.ts";
@@ -62,6 +62,8 @@ export interface Core extends Engine {
   useThreads(threads: number): void;
   /** Sums everyone's gradient on this replica's slice, and returns the sum of its squares. */
   sumGradients(): Promise<number>;
+  /** The first parameter whose summed gradient holds NaN or infinity. */
+  nonFiniteParameter(): Promise<string | undefined>;
   /** AdamW on this replica's slice. */
   stepSlice(params: AdamParams, gradNorm: number): Promise<void>;
   /** Drops the keys and values that sampling keeps. */
@@ -142,12 +144,20 @@ export function createCore(
     },
     async optimStep(params) {
       const gradNorm = Math.sqrt(optimizer.sumGradients());
-      if (Number.isFinite(gradNorm)) optimizer.stepSlice(params, gradNorm);
+      if (!Number.isFinite(gradNorm)) {
+        const where = optimizer.nonFiniteParameter();
+        await settle();
+        throw nonFiniteGradient(gradNorm, where);
+      }
+      optimizer.stepSlice(params, gradNorm);
       await settle();
-      requireFiniteGradient(gradNorm);
       return { gradNorm };
     },
+    async zeroGrad() {
+      optimizer.gradient.fill(0);
+    },
     sumGradients: async () => optimizer.sumGradients(),
+    nonFiniteParameter: async () => optimizer.nonFiniteParameter(),
     stepSlice: async (params, gradNorm) => optimizer.stepSlice(params, gradNorm),
     settle,
     saveState: (folder) => saveTrainingState(folder, weights, optimizer.adam),

@@ -14,7 +14,7 @@ import { partition } from "./prefixes/partition.ts";
 import { mergeProfiles } from "./replicas/profiles.ts";
 import { type Replica, startReplica } from "./replicas/replica.ts";
 import { replicasFor } from "./replicas/replicas.ts";
-import { requireFiniteGradient } from "./training/adamw.ts";
+import { nonFiniteGradient } from "./training/adamw.ts";
 import type { Share } from "./training/optimizer.ts";
 import { sizesOf } from "./weights.ts";
 
@@ -115,12 +115,18 @@ function engineOf(replicas: readonly Replica[], info: EngineInfo, isMeasured: bo
       inTurn(async () => {
         const squares = await Promise.all(replicas.map((replica) => replica.call(1, "sumGradients")));
         const gradNorm = Math.sqrt(squares.reduce((a, b) => a + b, 0));
-        if (Number.isFinite(gradNorm)) {
-          await Promise.all(replicas.map((replica) => replica.call(1, "stepSlice", params, gradNorm)));
+        if (!Number.isFinite(gradNorm)) {
+          const where = await first.call(1, "nonFiniteParameter");
+          await settle();
+          throw nonFiniteGradient(gradNorm, where);
         }
+        await Promise.all(replicas.map((replica) => replica.call(1, "stepSlice", params, gradNorm)));
         await settle();
-        requireFiniteGradient(gradNorm);
         return { gradNorm };
+      }),
+    zeroGrad: () =>
+      inTurn(async () => {
+        await Promise.all(replicas.map((replica) => replica.call(1, "zeroGrad")));
       }),
     saveState: (folder) => inTurn(() => first.call(threads, "saveState", folder)),
     loadState: (folder) =>

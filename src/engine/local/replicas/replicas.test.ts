@@ -1,5 +1,5 @@
 /** The engine in parts: one replica per thread gives what one core gives. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -67,6 +67,29 @@ test("a step takes everyone's gradient, and everyone the new weights", async () 
   const before = await engine.forward(data);
   expect(await engine.optimStep({ ...tinyAdam, weightDecay: 0, learningRate: 0 })).toEqual({ gradNorm: 0 });
   expect(await engine.forward(data)).toEqual(before);
+});
+
+test("a gradient that is no number in one replica is refused and cleared in all, and nothing else changes", async () => {
+  const stateOf = async (name: string) => {
+    await engine.saveState(join(folder, name));
+    const files = ["model.safetensors", "optimizer.safetensors", "optimizer.json"];
+    return Promise.all(files.map((file) => readFile(join(folder, name, file), "base64")));
+  };
+  const wild = data.map(({ weights, ...datum }, i) => ({
+    ...datum,
+    logprobs: new Float32Array(weights.length).fill(i === 0 ? -120 : 0),
+    advantages: new Float32Array(weights.length).fill(1),
+  }));
+  const before = await stateOf("before");
+  await engine.forwardBackward(wild, { name: "ppo", clipLow: 0.8, clipHigh: 1.2 });
+  await expect(engine.optimStep(tinyAdam)).rejects.toMatchObject({
+    code: "nonfinite",
+    message: expect.stringMatching(/got NaN, first in model\./),
+  });
+  expect(await stateOf("after")).toEqual(before);
+  await engine.forwardBackward(data, crossEntropy);
+  await engine.zeroGrad();
+  expect(await engine.optimStep({ ...tinyAdam, weightDecay: 0, learningRate: 0 })).toEqual({ gradNorm: 0 });
 });
 
 test("a loaded state reaches every replica, and the reference stays", async () => {

@@ -24,7 +24,7 @@ export interface Blocks {
 
 /**
  * Chooses from `scores` [V] by inverting the cumulative distribution at u in [0, 1). Ties go to the lower id. Throws
- * `MulliganError("engine")` for scores that are no finite numbers.
+ * `MulliganError("nonfinite")` for scores that are no finite numbers.
  */
 export function chooseToken(
   scores: Float32Array,
@@ -48,9 +48,13 @@ function requireFiniteScores({ highest, masses }: Blocks, temperature: number): 
     mass += masses[b]!;
   }
   if (Number.isFinite(top) && (temperature === 0 || (mass > 0 && mass < Infinity))) return;
-  throw new MulliganError("engine", `sample: scores must be finite numbers, got ${top}`, {
-    hint: "the weights have diverged: lower learningRate and resume from an older checkpoint",
-  });
+  throw new MulliganError(
+    "nonfinite",
+    `sample: scores must be finite numbers, got ${Number.isFinite(top) ? `a sum of ${mass}` : top}`,
+    {
+      hint: "the weights are at fault: training has diverged (lower learningRate, go back to an older checkpoint), or the model's files are damaged",
+    },
+  );
 }
 
 /** Blocks of a short row, which JavaScript sums up as fast as the graph. */

@@ -21,16 +21,12 @@ export function sumOfSquares(gradient: Float32Array): number {
   return sum;
 }
 
-/** A step along a gradient that is no number would leave no weight. Throws `MulliganError("engine")`. */
-export function requireFiniteGradient(gradNorm: number): void {
-  if (Number.isFinite(gradNorm)) return;
-  throw new MulliganError(
-    "engine",
-    `optimStep: the gradient's norm must be a finite number, got ${gradNorm}`,
-    {
-      hint: "the step was not taken; lower learningRate and resume from the last checkpoint",
-    },
-  );
+/** A step along a gradient that is no number would leave no weight. `where`: a parameter that has it. */
+export function nonFiniteGradient(gradNorm: number, where: string | undefined): MulliganError {
+  const rule = `optimStep: the gradient's norm must be a finite number, got ${gradNorm}`;
+  return new MulliganError("nonfinite", where === undefined ? rule : `${rule}, first in ${where}`, {
+    hint: "the step was not taken; lower learningRate and resume from the last checkpoint",
+  });
 }
 
 /**

@@ -24,6 +24,8 @@ export interface Optimizer {
   gradient: Float32Array;
   /** Sums everyone's gradient on this replica's slice, and returns the sum of its squares. */
   sumGradients(): number;
+  /** The first parameter whose summed gradient holds NaN or infinity. */
+  nonFiniteParameter(): string | undefined;
   /** AdamW on this replica's slice. */
   stepSlice(params: AdamParams, gradNorm: number): void;
   /** Leaves all of the weights for the others: they were loaded here. */
@@ -57,6 +59,10 @@ export function createOptimizer(
       const sum = gradients[0]!.subarray(slice.start, slice.end);
       for (const other of gradients.slice(1)) addTo(sum, other.subarray(slice.start, slice.end));
       return sumOfSquares(sum);
+    },
+    nonFiniteParameter() {
+      const at = gradients[0]!.findIndex((value) => !Number.isFinite(value));
+      return parameters.find(({ offset, size }) => offset <= at && at < offset + size)?.name;
     },
     stepSlice(params, gradNorm) {
       adamStep(flat, gradients[0]!, adam, ranges, params, gradNorm);
