@@ -17,6 +17,7 @@ import { downloadOptions } from "./view/download-view.ts";
 import { createExperimentView } from "./view/experiment-view.ts";
 import { checkMemory } from "./view/memory-view.ts";
 import { closeSetup } from "./view/profile-view.ts";
+import { listWarnings } from "./view/warnings-view.ts";
 
 export interface ExperimentCommand extends RunFolderOptions {
   /** Path of a failures.jsonl. */
@@ -41,6 +42,7 @@ export async function experiment(
   });
   const setup = await startSetup(config, prepared);
   const view = createExperimentView(stderr, config.maxSteps);
+  let folder: RunFolder | undefined;
   try {
     if (failures) {
       const now = await originOf(setup);
@@ -48,7 +50,8 @@ export async function experiment(
       for (const difference of check(failures.header, now)) stderr.write(`warning: ${difference}\n`);
     }
     // only now: had something of the above been wrong, --clean would have removed a run for nothing
-    await inRunFolder(config.outputDir, folderOptions, async (folder) => {
+    await inRunFolder(config.outputDir, folderOptions, async (locked) => {
+      folder = locked;
       if (folderOptions.resume) await warnOfChanges(setup, folder, stderr);
       await tryLargest(setup.policy.engine, memory.largest);
       const results = await runExperiment(setup, {
@@ -75,6 +78,7 @@ export async function experiment(
     });
   } finally {
     view.end();
+    if (folder) await listWarnings(folder, stderr);
     await closeSetup(setup, stderr);
   }
 }

@@ -23,6 +23,8 @@ export const METRICS = {
   "completions/clipped_ratio": "Share of completions cut at their token limit.",
   "completions/mean_terminated_length":
     "Mean number of learnt tokens of the completions that ended by themselves.",
+  "completions/distinct_ratio": "Mean over groups of the share of completions whose learnt tokens differ.",
+  "completions/unscored_ratio": "Share of completions that the verifier could not score.",
   entropy: "Monte-Carlo estimate in nats: mean of -ln q over the sampled learnt tokens of all completions.",
   "sampling/logprob_difference_max":
     "Largest |trainer - sampler| log-probability over learnt tokens; far above 1e-4 (quantised: 1e-2) on fresh data = a mismatch.",
@@ -38,6 +40,7 @@ export const METRICS = {
   "refresh/solved":
     "Share of the scored attempts that were solved when this step collected: the current model at first attempts.",
   learning_rate: "Learning rate of the step.",
+  skipped: "1 where NaN or infinity made the step worthless and it was dropped; its batch lies in skipped/.",
   num_tokens: "Tokens sampled and trained on since the run began.",
   "eval/first_try": "Share of evaluated problems solved at the first attempt.",
   "eval/first_try_lenient":

@@ -52,6 +52,9 @@ describe("batchMetrics", () => {
       "completions/max_length": 4,
       "completions/clipped_ratio": 1 / 6,
       "completions/mean_terminated_length": 8 / 5,
+      // only the last group says the same twice
+      "completions/distinct_ratio": (1 + 1 + 1 / 2) / 3,
+      "completions/unscored_ratio": 1 / 6,
       entropy: 19 / 12,
     });
   });

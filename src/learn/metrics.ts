@@ -30,8 +30,23 @@ export function batchMetrics(completions: readonly Completion[], batch: Batch): 
     "completions/max_length": largest(lengths),
     "completions/clipped_ratio": quotient(lengths.length - terminated.length, lengths.length),
     "completions/mean_terminated_length": average(terminated),
+    "completions/distinct_ratio": distinctRatio(completions),
+    "completions/unscored_ratio": quotient(
+      completions.filter(({ verifierReward }) => verifierReward === null).length,
+      completions.length,
+    ),
     entropy: average(surprisals),
   });
+}
+
+/** Mean over groups of the share of members that differ in a learnt token. */
+function distinctRatio(completions: readonly Completion[]): number | null {
+  const groups = new Map<number, string[]>();
+  for (const { groupIndex, tokens, learn } of completions) {
+    const said = learn.map(({ start, end }) => tokens.slice(start, end).join()).join(";");
+    groups.set(groupIndex, [...(groups.get(groupIndex) ?? []), said]);
+  }
+  return average([...groups.values()].map((said) => new Set(said).size / said.length));
 }
 
 /**

@@ -3,7 +3,8 @@
  * else they would stand there twice. Relies on the writers: `step` is a line's first field, and steps only grow.
  */
 import { createReadStream, existsSync } from "node:fs";
-import { rm, truncate } from "node:fs/promises";
+import { readdir, rm, truncate } from "node:fs/promises";
+import { join } from "node:path";
 import { latestCheckpoint, type RunFolder } from "./run-folder.ts";
 
 const HEAD = /^\{"step":(\d+)(?:,"split":"(\w+)")?/;
@@ -18,8 +19,11 @@ export async function rewindRun(folder: RunFolder): Promise<void> {
     // on the test problems only the starting model's evaluation is kept as a file; the trained one's is made again
     return split === "test" ? step === "0" : !(Number(step) > newest);
   };
-  for (const path of [folder.metrics, folder.timings, folder.traces, folder.evaluations])
+  for (const path of [folder.metrics, folder.timings, folder.traces, folder.evaluations, folder.warnings])
     await cut(path, isKept);
+  for (const name of await readdir(folder.skipped).catch(() => [])) {
+    if (Number(/^step-(\d+)\.json$/.exec(name)?.[1]) > newest) await rm(join(folder.skipped, name));
+  }
 }
 
 /** What an earlier end of a run left: it would be taken for the end of the run that goes on. */

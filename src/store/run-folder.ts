@@ -28,6 +28,12 @@ export interface RunFolder {
   readonly refreshed: string;
   /** Every group of every step. */
   readonly traces: string;
+  /** What training warned of. */
+  readonly warnings: string;
+  /** Holds the batches of dropped steps. */
+  readonly skipped: string;
+  /** The training state before a step of several iterations, while it is under way. */
+  readonly beforeStep: string;
   readonly evaluations: string;
   /** Every outcome of the starting model on the validation problems. */
   readonly validationStart: string;
@@ -65,6 +71,9 @@ const FILES = {
   summary: "collect.json",
   refreshed: "refreshed",
   traces: "traces.jsonl",
+  warnings: "warnings.jsonl",
+  skipped: "skipped",
+  beforeStep: "before-step",
   evaluations: "evaluations.jsonl",
   validationStart: "validation-start.json",
   testStart: "test-start.json",
@@ -149,6 +158,11 @@ export function checkpointAt(folder: RunFolder, step: number): string {
 /** The failures that training collected before a step. */
 export function refreshedAt(folder: RunFolder, step: number): string {
   return join(folder.refreshed, `failures-${step}.jsonl`);
+}
+
+/** The batch of a dropped step. */
+export function skippedAt(folder: RunFolder, step: number): string {
+  return join(folder.skipped, `step-${step}.json`);
 }
 
 /** Fills a checkpoint under a temporary name, renames it, then points `latest` at it. Returns its path. */

@@ -196,6 +196,15 @@ export type Start = z.infer<typeof Start>;
 export const Environment = z.strictObject({ version: z.literal(1), starts: z.array(Start) });
 export type Environment = z.infer<typeof Environment>;
 
+/** A line of `warnings.jsonl`: what training warned of after a step. */
+export const WarningLine = z.strictObject({
+  step: z.int().min(0),
+  kind: z.string(),
+  message: z.string(),
+  hint: z.string(),
+});
+export type WarningLine = z.infer<typeof WarningLine>;
+
 /** A line of `evaluations.jsonl`: when and on what; the numbers are the evaluator's and stay open here. */
 export const EvaluationLine = z.looseObject({
   step: z.int().min(0),

@@ -18,7 +18,7 @@ async function run(setup: TrainSetup) {
   const tokens: (number | undefined)[] = [];
   const events: string[] = [];
   for await (const event of train(setup)) {
-    events.push(`${event.type} ${event.step}`);
+    if (event.type !== "warning") events.push(`${event.type} ${event.step}`);
     if (event.type === "step") {
       rescues.push(event.metrics["rescue/rate"]);
       tokens.push(event.metrics.num_tokens);

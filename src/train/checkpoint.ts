@@ -22,6 +22,8 @@ const Progress = z.strictObject({
   numTokens: z.int().min(0),
   /** The last step that was validated; absent where nothing validates. A stopped run owes the validation of its last step. */
   evaluated: z.int().min(0).exactOptional(),
+  /** How many steps in a row, up to this one, were dropped; absent = 0. */
+  skipped: z.int().min(1).exactOptional(),
 });
 export type Progress = z.infer<typeof Progress>;
 
@@ -33,6 +35,7 @@ const changeable = [
   "threads",
   "profile",
   "maxSteps",
+  "maxSkippedSteps",
   "saveSteps",
   "verifier",
   "eval.steps",

@@ -184,6 +184,11 @@ export const MulliganConfig = z
     weightDecay: z.number().min(0).default(0).describe("decoupled (AdamW), on matrices only"),
     maxGradNorm: z.number().min(0).default(1).describe("clip the gradient's norm; 0 = off"),
 
+    maxSkippedSteps: z
+      .int()
+      .min(1)
+      .default(3)
+      .describe("stop after N steps in a row that NaN or infinity made worthless; each is dropped"),
     saveSteps: z.int().min(0).default(0).describe("checkpoint every N steps; 0 = only the last"),
   })
   .describe("Mulligan's configuration");

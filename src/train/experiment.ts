@@ -178,6 +178,10 @@ export async function evaluate(
 }
 
 async function record(folder: RunFolder, event: TrainEvent): Promise<void> {
+  if (event.type === "warning") {
+    const { step, kind, message, hint } = event;
+    return appendJsonl(folder.warnings, { step, kind, message, hint });
+  }
   if (event.type !== "step") return;
   const { step, metrics, timings, traces } = event;
   await appendTraces(folder.traces, traces);

@@ -4,7 +4,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import type { Failure } from "../core/episode.ts";
-import { MulliganError } from "../core/errors.ts";
+import { isNonFinite, MulliganError } from "../core/errors.ts";
 import { createRng, hashSeed } from "../core/rng.ts";
 import type { Metrics } from "../learn/metric-names.ts";
 import { collectFailures } from "../loop/collect.ts";
@@ -34,16 +34,27 @@ export function createFailureFeed(
 ): (step: number) => Promise<StepFailures> {
   const every = setup.config.collect.refreshSteps;
   let current: StepFailures = { failures: stage1, since: 1 };
+  const at = async (since: number) => (since === current.since ? current : kept(folder, since));
+  const use = async (set: FailureSet<RefreshHeader>) => {
+    if (folder) await keep(folder, set);
+    current = { failures: set.failures, since: set.header.step };
+  };
   return async (step) => {
     const since = every === 0 ? 1 : step - ((step - 1) % every);
     // collected even when a file is there: sampling leaves the engine's caches as they were in the run that was stopped
     if (since === step && step > 1) {
-      const { header, failures } = await collectAnew(setup, step);
-      if (folder) await keep(folder, { header, failures });
-      current = { failures, since };
-      return { failures, since, collected: header };
+      const anew = await collectAnew(setup, step).catch(async (error) => {
+        // the step will be dropped, and those after it go on with the failures that there were
+        if (isNonFinite(error)) {
+          const { failures } = await at(since - every);
+          await use({ header: nothingCollected(step), failures: [...failures] });
+        }
+        throw error;
+      });
+      await use(anew);
+      return { ...current, collected: anew.header };
     }
-    if (since !== current.since) current = await kept(folder, since);
+    current = await at(since);
     return current;
   };
 }
@@ -72,6 +83,11 @@ async function collectAnew(
     sampledTokens: outcomes.reduce((sum, { length }) => sum + length, 0),
   };
   return { header, failures };
+}
+
+function nothingCollected(step: number): RefreshHeader {
+  const none = { attempted: 0, solved: 0, unscored: 0, sampledTokens: 0 };
+  return { kind: "refreshed failures", version: 1, step, ...none };
 }
 
 async function keep(folder: RunFolder, set: FailureSet<RefreshHeader>): Promise<void> {

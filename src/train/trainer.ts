@@ -3,24 +3,27 @@
  * left half done: stopping and resuming give the run that was never stopped.
  */
 import type { Failure, Group } from "../core/episode.ts";
+import { isNonFinite } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { Trace } from "../core/trace.ts";
 import type { Engine } from "../engine/contract.ts";
+import type { Warning } from "../learn/health.ts";
 import type { Metrics, Timings } from "../learn/metric-names.ts";
-import { batchMetrics } from "../learn/metrics.ts";
 import type { Policy } from "../loop/policy.ts";
 import { meanSolved } from "../loop/retry.ts";
 import { type Rows, rowsOf } from "../loop/verdicts.ts";
 import type { RunFolder } from "../store/run-folder.ts";
 import { type Progress, resumeLatest, saveCheckpoint } from "./checkpoint.ts";
 import type { MulliganConfig } from "./config.ts";
-import { gatherBatch, type StepBatch } from "./gather.ts";
+import { createHealthWatch } from "./health-watch.ts";
 import { requireCapabilities, requireItems, requireRoom } from "./preflight.ts";
 import { createFailureFeed } from "./refresh.ts";
+import { divergence, keepSkipped, skippedWarning } from "./skipped.ts";
 import { attemptSource, episodeSource, type Source } from "./source.ts";
+import { type StepTaken, takeStep } from "./step.ts";
 import { createStopwatch, type Stopwatch } from "./stopwatch.ts";
 import { tracesOf } from "./traces.ts";
-import { updatePolicy } from "./update.ts";
+import { createUndo } from "./undo.ts";
 
 export interface TrainSetup {
   policy: Policy & { engine: Engine };
@@ -48,15 +51,17 @@ export type TrainEvent =
       groups: readonly Group[];
       traces: readonly Trace[];
     }
+  /** After the step that it is about. */
+  | ({ type: "warning"; step: number } & Warning)
   | { type: "evaluation"; step: number; metrics: Record<string, number> }
   | { type: "checkpoint"; step: number; path: string }
   | { type: "stopped"; step: number }
   | { type: "done"; step: number };
 
 /**
- * Trains for `config.maxSteps` steps. A step without a live group is counted and reported but updates nothing.
- * Throws `MulliganError`s of the loop, the engine and the run folder, and before the first step what a run would
- * only meet later.
+ * Trains for `config.maxSteps` steps. A step without a live group is counted and reported but updates nothing, and so is one
+ * that meets numbers that are not finite. Throws `MulliganError`s of the loop, the engine and the run folder, before the
+ * first step what a run would only meet later, and `MulliganError("engine")` when training has diverged.
  */
 export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void, undefined> {
   const { config, folder, signal, evaluate } = setup;
@@ -71,6 +76,10 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
   let progress: Progress = resumed ?? { step: 0, position: 0, numTokens: 0 };
   // before the first step there is nothing to save: what is resumed then is a run that starts
   let savedStep = progress.step;
+  const undo = createUndo(engine, folder);
+  const health = await createHealthWatch(config, folder, progress.step);
+  /** Could the weights be sampled when it was last tried? Others are never saved. */
+  let isSound = true;
 
   async function* evaluateNow(): AsyncGenerator<TrainEvent> {
     if (!evaluate || config.eval.steps === 0 || signal?.aborted) return;
@@ -79,6 +88,9 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
       progress = { ...progress, evaluated: progress.step };
       yield { type: "evaluation", step: progress.step, metrics };
     } catch (error) {
+      if (isNonFinite(error)) {
+        throw await divergence(`validation of step ${progress.step}: ${error.message}`, "sampling", folder);
+      }
       if (error !== signal?.reason) throw error; // else: it stopped because it was asked to
     }
   }
@@ -89,7 +101,7 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
     progress.evaluated !== undefined &&
     progress.evaluated < progress.step;
   async function* saveNow(): AsyncGenerator<TrainEvent> {
-    if (!folder || savedStep === progress.step) return;
+    if (!folder || savedStep === progress.step || !isSound) return;
     const path = await saveCheckpoint(folder, engine, progress, config);
     savedStep = progress.step;
     yield { type: "checkpoint", step: progress.step, path };
@@ -102,24 +114,32 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
     watch.lap();
     // what an evaluation before it left in caches would show in the last digits, and a resumed run has no such caches
     await watch.engine.forget?.();
-    const { items, since, ...found } = await source.itemsFor(step);
-    const position = since === step ? 0 : progress.position;
-    const gathered = await gatherBatch(source, items, config, { step, position });
-    const updated = await updatePolicy(watch.engine, gathered.batch, config, step);
-    const tokens = found.sampledTokens + countTokens(gathered, config);
-    progress = { ...progress, step, position: gathered.position, numTokens: progress.numTokens + tokens };
-    const traces = tracesOf(gathered, { task: setup.task, rows, learnFrom: config.learnFrom, step });
+    const taken = await takeStep(source, watch.engine, { step, position: progress.position, config, undo });
+    const { gathered, tokens, dropped } = taken;
+    progress = advance(progress, taken);
+    isSound = dropped?.stage !== "sampling";
+    const traces = gathered
+      ? tracesOf(gathered, { task: setup.task, rows, learnFrom: config.learnFrom, step })
+      : [];
     const metrics: Metrics = {
-      ...batchMetrics(gathered.completions, gathered.batch),
+      ...taken.metrics,
       ...episodeMetrics(traces),
-      ...updated,
-      ...found.metrics,
       num_tokens: progress.numTokens,
     };
     const times = watch.lap();
     const timings = { ...times, tokens_per_second: tokens / times.step_time };
-    yield { type: "step", step, metrics, timings, groups: gathered.groups, traces };
-    if (isDue(config.eval.steps) || step === config.maxSteps) yield* evaluateNow();
+    yield { type: "step", step, metrics, timings, groups: gathered?.groups ?? [], traces };
+    for (const warning of health(metrics)) yield { type: "warning", step, ...warning };
+    if (dropped) {
+      if (folder) await keepSkipped(folder, step, { ...taken, dropped });
+      yield { type: "warning", step, ...skippedWarning(step, dropped, folder) };
+      if (progress.skipped! >= config.maxSkippedSteps || (step === config.maxSteps && !isSound)) {
+        yield* saveNow();
+        const count = `the last ${progress.skipped} steps were dropped, maxSkippedSteps is ${config.maxSkippedSteps}`;
+        throw await divergence(`step ${step}: ${count}: ${dropped.reason}`, dropped.stage, folder);
+      }
+    }
+    if (isSound && (isDue(config.eval.steps) || step === config.maxSteps)) yield* evaluateNow();
     if (isDue(config.saveSteps)) yield* saveNow();
   }
   yield* saveNow();
@@ -156,8 +176,8 @@ function episodeMetrics(traces: readonly Trace[]): Metrics {
   };
 }
 
-/** Sampled, plus trained on: once in each iteration. */
-function countTokens({ sampledTokens, batch }: StepBatch, { numIterations }: MulliganConfig): number {
-  const trained = batch.datums.reduce((sum, { tokens }) => sum + tokens.length, 0);
-  return sampledTokens + numIterations * trained;
+function advance({ skipped = 0, ...progress }: Progress, { position, tokens, dropped }: StepTaken): Progress {
+  const numTokens = progress.numTokens + tokens;
+  const next = { ...progress, step: progress.step + 1, position, numTokens };
+  return dropped ? { ...next, skipped: skipped + 1 } : next;
 }

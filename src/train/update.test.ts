@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Datum } from "../core/datum.ts";
+import { MulliganError } from "../core/errors.ts";
 import type { AdamParams, Loss } from "../engine/contract.ts";
 import type { Batch } from "../learn/datums.ts";
 import { toyConfig } from "./toy.test.kit.ts";
@@ -24,6 +25,7 @@ function recordingEngine(loss = 0.5) {
       parts.push([...data]);
       return { logprobs: minusOne(data), metrics: { "loss:sum": loss } };
     },
+    zeroGrad: async () => void log.push("zeroGrad"),
     optimStep: async (params: AdamParams) => {
       log.push("optimStep");
       adams.push(params);
@@ -71,7 +73,7 @@ describe("updatePolicy", () => {
   test("asks for the reference once, before any update, when beta is not 0", async () => {
     const { engine, log, losses, parts } = recordingEngine();
     const config = toyConfig({ beta: 0.1, klEstimator: "k2", numIterations: 2 });
-    const metrics = await updatePolicy(engine, batchOf(1), config, 1);
+    const { metrics } = await updatePolicy(engine, batchOf(1), config, 1);
     expect(log[0]).toBe('forward {"temperature":1,"weights":"reference"}');
     expect(log.filter((call) => call.startsWith("forward "))).toHaveLength(1);
     expect(losses[0]!.kl).toBe("k2");
@@ -88,7 +90,7 @@ describe("updatePolicy", () => {
       weightDecay: 0.01,
     });
     // third of four steps: 0.4 · (1 - 2/4)
-    const metrics = await updatePolicy(engine, batchOf(1), config, 3);
+    const { metrics } = await updatePolicy(engine, batchOf(1), config, 3);
     expect(metrics.learning_rate).toBeCloseTo(0.2);
     expect(adams).toEqual([
       { learningRate: 0.2, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01, gradClipNorm: 1 },
@@ -98,7 +100,7 @@ describe("updatePolicy", () => {
   test("reports means over iterations, and the sampler's parity of the first", async () => {
     const { engine } = recordingEngine();
     const config = toyConfig({ numIterations: 2, gradientAccumulationSteps: 2 });
-    const metrics = await updatePolicy(engine, batchOf(2), config, 1);
+    const { metrics } = await updatePolicy(engine, batchOf(2), config, 1);
     // each part's loss is 0.5; norms are 1 and 2; |-1 - -1.25| on learnt targets only; e^0.25 > 1.2 clips all
     expect(metrics).toMatchObject({
       loss: 1,
@@ -111,16 +113,50 @@ describe("updatePolicy", () => {
 
   test("touches nothing when no group is live", async () => {
     const { engine, log } = recordingEngine();
-    expect(await updatePolicy(engine, batchOf(0), toyConfig(), 1)).toEqual({ learning_rate: 0.1 });
+    expect(await updatePolicy(engine, batchOf(0), toyConfig(), 1)).toEqual({
+      metrics: { learning_rate: 0.1 },
+    });
     expect(log).toEqual([]);
   });
 
-  test("stops before the optimiser step when the loss is not a number", async () => {
+  test("takes no step and drops the gradient when the loss is not a number, and names the first target that is none", async () => {
     const { engine, log } = recordingEngine(Number.NaN);
-    await expect(updatePolicy(engine, batchOf(1), toyConfig(), 5)).rejects.toMatchObject({
-      code: "engine",
-      message: "step 5: the loss must be a finite number, got NaN",
+    const logprobs = [Float32Array.of(Number.NaN, -1), Float32Array.of(-1, Number.NEGATIVE_INFINITY)];
+    const broken = {
+      ...engine,
+      forwardBackward: async (data: readonly Datum[], loss: Loss) => ({
+        ...(await engine.forwardBackward(data, loss)),
+        logprobs,
+      }),
+    };
+    const updated = await updatePolicy(broken, batchOf(2), toyConfig({ numIterations: 3 }), 5);
+    // position 0 learns nothing: NaN is its right there
+    expect(updated).toEqual({
+      metrics: { learning_rate: 0.1 },
+      nonFinite: {
+        reason: "the loss must be a finite number, got NaN",
+        target: { datum: 1, position: 1 },
+        logprobs,
+      },
     });
-    expect(log).toEqual(["forwardBackward 1"]);
+    expect(log).toEqual(["forwardBackward 2", "zeroGrad"]);
+  });
+
+  test("stops at the iteration whose gradient the engine refuses, and passes other errors on", async () => {
+    const { engine, log } = recordingEngine();
+    const refusing = (code: "nonfinite" | "engine") => ({
+      ...engine,
+      optimStep: async (params: AdamParams) => {
+        if (log.includes("optimStep")) throw new MulliganError(code, "no");
+        return engine.optimStep(params);
+      },
+    });
+    const config = toyConfig({ numIterations: 3 });
+    const { nonFinite } = await updatePolicy(refusing("nonfinite"), batchOf(1), config, 1);
+    expect(nonFinite?.reason).toBe("no");
+    expect(log).toEqual(["forwardBackward 1", "optimStep", "forwardBackward 1"]);
+    await expect(updatePolicy(refusing("engine"), batchOf(1), config, 1)).rejects.toMatchObject({
+      code: "engine",
+    });
   });
 });

@@ -1,6 +1,7 @@
 /** Shows the events of a run: a progress line for the stage under way, and a line that stays for each result. */
 import type { ExperimentEvent } from "../../train/experiment.ts";
 import { createProgress, type Progress, type ProgressFacts, type ProgressStream } from "./progress.ts";
+import { renderWarning } from "./warnings-view.ts";
 
 /** Beyond this share it is the limit that fails, not the model. */
 const MANY_CUT = 0.5;
@@ -64,6 +65,8 @@ export function createExperimentView(stream: ProgressStream, maxSteps: number): 
           };
           return advance("train", step, maxSteps, facts, step - 1);
         }
+        case "warning":
+          return print(renderWarning(event));
         case "evaluation":
           return print(`step ${event.step}, validation: ${describe(event.metrics)}`);
         case "checkpoint":
