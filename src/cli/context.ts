@@ -12,7 +12,7 @@ import type { ProgressStream } from "./view/progress.ts";
 
 export interface CliContext {
   presets: Readonly<Record<string, PartialConfig>>;
-  /** Aborted by the first Ctrl-C: finish the step, save, say how to continue. */
+  /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP: finish the step, save, say how to continue. */
   signal: AbortSignal;
   /** Results. */
   stdout: ProgressStream;

@@ -2,24 +2,36 @@ import { EventEmitter } from "node:events";
 import { expect, test } from "vitest";
 import { watchInterrupts } from "./interrupt.ts";
 
-test("the first Ctrl-C asks for a clean stop, the second ends with 130", () => {
+function watched() {
   const source = new EventEmitter();
   const written: string[] = [];
   const exits: number[] = [];
-  const { signal, dispose } = watchInterrupts(source, { write: (text) => written.push(text) }, (code) =>
-    exits.push(code),
-  );
+  const stderr = { write: (text: string) => written.push(text) };
+  return { source, written, exits, interrupt: watchInterrupts(source, stderr, (code) => exits.push(code)) };
+}
 
+test.each([
+  ["SIGINT", "\nstopping after this step (Ctrl-C again to quit at once)\n", 130],
+  ["SIGTERM", "\nSIGTERM: stopping after this step (a second signal quits at once)\n", 143],
+  ["SIGHUP", "\nSIGHUP: stopping after this step (a second signal quits at once)\n", 129],
+])("the first %s asks for a clean stop, the second ends the process at once", (name, said, code) => {
+  const { source, written, exits, interrupt } = watched();
+  source.emit(name);
+  expect([interrupt.signal.aborted, written, exits]).toEqual([true, [said], []]);
+  expect(interrupt.exitCode()).toBe(code);
+  source.emit(name);
+  expect([written.length, exits]).toEqual([1, [code]]);
+});
+
+test("a second signal may be another, and the code of a clean stop is the first one's", () => {
+  const { source, exits, interrupt } = watched();
+  source.emit("SIGTERM");
   source.emit("SIGINT");
-  expect([signal.aborted, written, exits]).toEqual([
-    true,
-    ["\nstopping after this step (Ctrl-C again to quit at once)\n"],
-    [],
-  ]);
+  expect([exits, interrupt.exitCode()]).toEqual([[130], 143]);
+});
 
-  source.emit("SIGINT");
-  expect([written.length, exits]).toEqual([1, [130]]);
-
-  dispose();
-  expect(source.listenerCount("SIGINT")).toBe(0);
+test("disposed of, it listens no more", () => {
+  const { source, interrupt } = watched();
+  interrupt.dispose();
+  expect(source.eventNames()).toEqual([]);
 });

@@ -1,16 +1,25 @@
-/** Ctrl-C: the first asks for a clean stop, the second ends the process at once. */
+/** Ctrl-C, SIGTERM and SIGHUP: the first asks for a clean stop, a second one of any of them ends the process at once. */
 import type { EventEmitter } from "node:events";
+import { constants } from "node:os";
 import type { ProgressStream } from "./view/progress.ts";
 
 export interface Interrupt {
-  /** Aborted by the first Ctrl-C. */
+  /** Aborted by the first signal. */
   readonly signal: AbortSignal;
+  /** Of a process that was stopped: by convention of shells 128 + the number of the first signal. */
+  exitCode(): number;
   /** Stops listening. */
   dispose(): void;
 }
 
-/** By convention of shells: 128 + the number of SIGINT. */
-export const INTERRUPTED = 130;
+/** SIGTERM is what a scheduler, a container or a shutdown sends, SIGHUP a terminal that goes away. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+type Signal = (typeof SIGNALS)[number];
+
+const exitCodeOf = (signal: Signal) => 128 + constants.signals[signal];
+
+/** What a stopped program returns where nothing is known of a signal: Ctrl-C's. */
+export const INTERRUPTED = exitCodeOf("SIGINT");
 
 export function watchInterrupts(
   source: Pick<EventEmitter, "on" | "off">,
@@ -18,14 +27,27 @@ export function watchInterrupts(
   exit: (code: number) => void,
 ): Interrupt {
   const controller = new AbortController();
-  const onSigint = () => {
-    if (controller.signal.aborted) {
-      exit(INTERRUPTED);
+  let first: Signal | undefined;
+  const onSignal = (signal: Signal) => () => {
+    if (first) {
+      exit(exitCodeOf(signal));
       return;
     }
-    stderr.write("\nstopping after this step (Ctrl-C again to quit at once)\n");
+    first = signal;
+    stderr.write(
+      signal === "SIGINT"
+        ? "\nstopping after this step (Ctrl-C again to quit at once)\n"
+        : `\n${signal}: stopping after this step (a second signal quits at once)\n`,
+    );
     controller.abort();
   };
-  source.on("SIGINT", onSigint);
-  return { signal: controller.signal, dispose: () => source.off("SIGINT", onSigint) };
+  const listeners = SIGNALS.map((signal) => [signal, onSignal(signal)] as const);
+  for (const [signal, listener] of listeners) source.on(signal, listener);
+  return {
+    signal: controller.signal,
+    exitCode: () => exitCodeOf(first ?? "SIGINT"),
+    dispose() {
+      for (const [signal, listener] of listeners) source.off(signal, listener);
+    },
+  };
 }

@@ -1,4 +1,4 @@
-/** However a run ends, its verifier's processes end with it: by itself, by Ctrl-C once or twice, terminated or killed. */
+/** However a run ends, its verifier's processes end with it: by itself, by Ctrl-C or SIGTERM twice, or killed. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
@@ -68,7 +68,15 @@ test.runIf(process.platform === "linux").each<[string, (started: Started) => Pro
     },
     { code: 130 },
   ],
-  ["being terminated", async ({ child }) => void child.kill("SIGTERM"), { code: 143 }],
+  [
+    "being terminated twice",
+    async ({ child }) => {
+      child.kill("SIGTERM");
+      await sleep(300);
+      child.kill("SIGTERM");
+    },
+    { code: 143 },
+  ],
   ["being killed", async ({ child }) => void child.kill("SIGKILL"), { signal: "SIGKILL" }],
 ])("after %s no process is left of verifiers that loop and fork", async (name, end, how) => {
   const verify = '() => { spawn("sleep", ["600"], { stdio: "ignore" }); for (;;) {} }';
