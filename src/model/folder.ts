@@ -2,15 +2,17 @@
  * A model as a Hugging Face folder: config.json and model.safetensors, or shards with an index. What is saved here
  * loads in transformers, and a save that fails leaves the folder as it was. Knows neither tokenizers nor graphs.
  */
-import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { unwritable, writeAtomic } from "../core/atomic-file.ts";
+import { makeFolder, remove, rename, syncFolder } from "../core/disk.ts";
 import { MulliganError } from "../core/errors.ts";
 import { parseJson, readTextFile } from "../core/json-file.ts";
 import { configToJson, type ModelConfig, parseModelConfig } from "./config.ts";
 import { type Adapter, mergedWeight } from "./lora/adapter.ts";
 import { flatSize, type Parameter, parameterShapes, parameterView } from "./parameters.ts";
 import type { QuantizedValues } from "./quantized/quantize.ts";
-import { type TensorToWrite, writeWhole } from "./safetensors.ts";
+import type { TensorToWrite } from "./safetensors.ts";
 import { type Dtype, showShape, sizeOf } from "./safetensors-header.ts";
 import { isWeightFile, openWeights, type WeightFiles, writeWeights } from "./weight-files.ts";
 
@@ -133,24 +135,20 @@ async function writeModel(
   const staging = join(folder, ".saving");
   let isNew = false;
   try {
-    isNew = (await mkdir(folder, { recursive: true })) !== undefined;
-    await rm(staging, { recursive: true, force: true });
-    await mkdir(staging);
+    isNew = (await makeFolder(folder)) !== undefined;
+    await remove(staging);
+    await makeFolder(staging);
     const written = await writeWeights(staging, tensors, { dtype, maxShardBytes });
     const text = JSON.stringify({ ...json, torch_dtype: TORCH_DTYPES[dtype] }, null, 2);
-    await writeWhole(join(staging, CONFIG), (file) => file.writeFile(`${text}\n`));
+    await writeAtomic(join(staging, CONFIG), `${text}\n`);
     for (const file of [...written, CONFIG]) await rename(join(staging, file), join(folder, file));
     const stale = (await readdir(folder)).filter((file) => isWeightFile(file) && !written.includes(file));
-    for (const file of stale) await rm(join(folder, file));
-    await rmdir(staging);
+    for (const file of stale) await remove(join(folder, file));
+    await remove(staging);
+    await syncFolder(folder);
   } catch (cause) {
-    await rm(staging, { recursive: true, force: true }).catch(() => {});
-    if (isNew) await rmdir(folder).catch(() => {});
-    if (cause instanceof MulliganError) throw cause;
-    throw new MulliganError("io", `${folder}: the model cannot be written (${(cause as Error).message})`, {
-      hint: "check that the folder can be written and has room",
-      cause,
-    });
+    await remove(isNew ? folder : staging).catch(() => {});
+    throw cause instanceof MulliganError ? cause : unwritable(folder, cause);
   }
 }
 

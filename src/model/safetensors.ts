@@ -2,7 +2,8 @@
  * Reads and writes one safetensors file: 8 bytes of header length, a JSON header, raw little-endian tensors. Reads by
  * ranges, so a file may be larger than memory; writes whole or not at all. Must not know models or folders.
  */
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
+import { writeWhole } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
 import { bfloat16FromFloat32, float16FromFloat32, float32FromBfloat16, float32FromFloat16 } from "./half.ts";
 import {
@@ -91,12 +92,12 @@ export async function writeSafetensors(
   { dtype = "F32", metadata = { format: "pt" } }: WriteOptions = {},
 ): Promise<void> {
   const header = makeHeader(tensors, dtype, metadata);
-  await writeWhole(path, async (file) => {
-    await writeFully(file, header);
+  await writeWhole(path, async (write) => {
+    await write(header);
     for (const tensor of tensors) {
       const data = await valuesOf(tensor);
       for (let start = 0; start < data.length; start += CHUNK_VALUES) {
-        await writeFully(file, encode(data.subarray(start, start + CHUNK_VALUES), dtype));
+        await write(encode(data.subarray(start, start + CHUNK_VALUES), dtype));
       }
     }
   });
@@ -106,27 +107,6 @@ async function valuesOf({ name, shape, data }: TensorToWrite): Promise<Float32Ar
   const values = typeof data === "function" ? await data() : data;
   if (values.length === sizeOf(shape)) return values;
   throw new RangeError(`tensor "${name}" of shape ${showShape(shape)} must not have ${values.length} values`);
-}
-
-/** Writes a file under a temporary name, syncs it and renames it to `path`. Throws `MulliganError("io")`. */
-export async function writeWhole(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    const file = await open(temporary, "w");
-    try {
-      await write(file);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw new MulliganError("io", `${path}: cannot be written (${(cause as Error).message})`, {
-      hint: "check that the folder exists, can be written and has room",
-      cause,
-    });
-  }
 }
 
 /** Checks that a tensor is there, has the shape asked for and can be read. Throws `MulliganError("checkpoint")`. */
@@ -201,11 +181,4 @@ async function readFully(file: FileHandle, path: string, bytes: Uint8Array, posi
     done += bytesRead;
   }
   return bytes;
-}
-
-/** Appends all bytes: a write may take fewer than it was given. */
-export async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done)).bytesWritten;
-  }
 }

@@ -4,6 +4,7 @@
  */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { writeAtomic } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
 import { readJsonFile } from "../core/json-file.ts";
 import {
@@ -11,7 +12,6 @@ import {
   type SafetensorsFile,
   type TensorToWrite,
   writeSafetensors,
-  writeWhole,
 } from "./safetensors.ts";
 import { bytesPerValue, type Dtype, sizeOf } from "./safetensors-header.ts";
 
@@ -114,7 +114,7 @@ export async function writeWeights(
   for (const [file, shard] of shards) await writeSafetensors(join(folder, file), shard, { dtype });
   if (shards.size === 1) return [...shards.keys()];
   const index = JSON.stringify(shardIndex(shards, dtype), null, 2);
-  await writeWhole(join(folder, INDEX), (file) => file.writeFile(`${index}\n`));
+  await writeAtomic(join(folder, INDEX), `${index}\n`);
   return [...shards.keys(), INDEX];
 }
 

@@ -3,10 +3,8 @@
  * leaves whole lines and at most a torn last one, which opening removes: every line that is there counts once.
  */
 import { existsSync } from "node:fs";
-import { open } from "node:fs/promises";
-import { unwritable } from "../core/atomic-file.ts";
 import type { Outcome } from "../core/episode.ts";
-import { appendJsonl, readJsonl, writeJsonl } from "../core/jsonl.ts";
+import { appendJsonl, cutTornLine, readJsonl, writeJsonl } from "../core/jsonl.ts";
 import { parseLine } from "./failures.ts";
 import { FailuresHeader, OutcomesLine } from "./wire.ts";
 
@@ -21,9 +19,9 @@ export async function startJournal(path: string, header: FailuresHeader): Promis
   await writeJsonl(path, [header]);
 }
 
-/** Adds the outcomes of one engine call. Throws `MulliganError("io")`. */
+/** Adds the outcomes of one engine call: seconds of sampling, so they are worth a sync. Throws `MulliganError("io")`. */
 export async function appendOutcomes(path: string, outcomes: readonly Outcome[]): Promise<void> {
-  await appendJsonl(path, outcomes);
+  await appendJsonl(path, outcomes, { sync: true });
 }
 
 /**
@@ -41,30 +39,4 @@ export async function openJournal(path: string): Promise<Journal | undefined> {
     header: parse(FailuresHeader, first),
     outcomes: rest.flatMap((line) => parse(OutcomesLine, line)),
   };
-}
-
-/** Looks for the last newline from the end: a file may be many gigabytes. */
-async function cutTornLine(path: string): Promise<void> {
-  try {
-    const file = await open(path, "r+");
-    try {
-      const { size } = await file.stat();
-      const block = Buffer.alloc(65_536);
-      for (let end = size; end > 0; ) {
-        const start = Math.max(0, end - block.length);
-        await file.read(block, 0, end - start, start);
-        const newline = block.subarray(0, end - start).lastIndexOf("\n");
-        if (newline !== -1) {
-          if (start + newline + 1 < size) await file.truncate(start + newline + 1);
-          return;
-        }
-        end = start;
-      }
-      await file.truncate(0);
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    throw unwritable(path, cause);
-  }
 }

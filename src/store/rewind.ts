@@ -3,9 +3,11 @@
  * else they would stand there twice. Relies on the writers: `step` is a line's first field, and steps only grow.
  */
 import { createReadStream, existsSync } from "node:fs";
-import { readdir, rm, truncate } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { latestCheckpoint, type RunFolder } from "./run-folder.ts";
+import { removeWhole } from "../core/atomic-file.ts";
+import { remove, truncate } from "../core/disk.ts";
+import { latestCheckpoint, logsOf, type RunFolder } from "./run-folder.ts";
 
 const HEAD = /^\{"step":(\d+)(?:,"split":"(\w+)")?/;
 const HEAD_BYTES = 64;
@@ -19,35 +21,40 @@ export async function rewindRun(folder: RunFolder): Promise<void> {
     // on the test problems only the starting model's evaluation is kept as a file; the trained one's is made again
     return split === "test" ? step === "0" : !(Number(step) > newest);
   };
-  for (const path of [folder.metrics, folder.timings, folder.traces, folder.evaluations, folder.warnings])
-    await cut(path, isKept);
+  for (const path of logsOf(folder)) await cut(path, isKept);
   for (const name of await readdir(folder.skipped).catch(() => [])) {
-    if (Number(/^step-(\d+)\.json$/.exec(name)?.[1]) > newest) await rm(join(folder.skipped, name));
+    if (Number(/^step-(\d+)\.json$/.exec(name)?.[1]) > newest) await remove(join(folder.skipped, name));
   }
 }
 
 /** What an earlier end of a run left: it would be taken for the end of the run that goes on. */
 export async function removeEnd(folder: RunFolder): Promise<void> {
   const { testTrained, results, report, swap, transfer, model } = folder;
-  for (const path of [results, report, swap, transfer, testTrained, model]) {
-    await rm(path, { recursive: true, force: true });
-  }
+  for (const path of [results, report, swap, transfer, testTrained, model]) await removeWhole(path);
 }
 
-/** Cuts a file before its first line that is not kept, or that is cut off. Streams: traces may be many gigabytes. */
+/** Cuts a file before its first line that is not kept, or that is torn. Streams: traces may be many gigabytes. */
 async function cut(path: string, isKept: (head: string) => boolean): Promise<void> {
   if (!existsSync(path)) return;
-  let kept = 0;
-  let rest = Buffer.alloc(0);
+  const { size, end } = await endOfKept(path, isKept);
+  if (end < size) await truncate(path, end);
+}
+
+async function endOfKept(
+  path: string,
+  isKept: (head: string) => boolean,
+): Promise<{ size: number; end: number }> {
+  let [size, end, head] = [0, 0, ""];
   for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-    rest = Buffer.concat([rest, chunk]);
-    let end = rest.indexOf(NEWLINE);
-    while (end !== -1) {
-      if (!isKept(rest.toString("latin1", 0, Math.min(end, HEAD_BYTES)))) return truncate(path, kept);
-      kept += end + 1;
-      rest = rest.subarray(end + 1);
-      end = rest.indexOf(NEWLINE);
+    let start = 0;
+    for (let newline = chunk.indexOf(NEWLINE); newline !== -1; newline = chunk.indexOf(NEWLINE, start)) {
+      head += chunk.toString("latin1", start, Math.min(newline, start + HEAD_BYTES));
+      if (!isKept(head.slice(0, HEAD_BYTES))) return { size: Number.POSITIVE_INFINITY, end };
+      [start, head] = [newline + 1, ""];
+      end = size + start;
     }
+    if (head.length < HEAD_BYTES) head += chunk.toString("latin1", start, start + HEAD_BYTES);
+    size += chunk.length;
   }
-  await truncate(path, kept);
+  return { size, end };
 }

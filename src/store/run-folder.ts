@@ -2,9 +2,11 @@
  * The folder of one run: where each file lies, and the rule that a run never overwrites another by accident.
  * Whatever has a final name is complete. Must not know what the files hold.
  */
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { unwritable, writeAtomic } from "../core/atomic-file.ts";
+import { existsSync } from "node:fs";
+import { readdir, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { LEFTOVER, removeWhole, writeAtomic, writeFolder } from "../core/atomic-file.ts";
+import { makeFolder, remove, syncFile, syncFolder } from "../core/disk.ts";
 import { MulliganError } from "../core/errors.ts";
 import { readTextFile } from "../core/json-file.ts";
 import { whileLocked } from "./run-lock.ts";
@@ -86,11 +88,25 @@ const FILES = {
   latest: "latest",
 } as const;
 
-const CHECKPOINT = /^checkpoint-\d+(\.tmp)?$/;
+/** Files that grow by a line at a time, told apart from those that are written whole. */
+export const logsOf = ({ metrics, timings, traces, evaluations, warnings }: RunFolder) => [
+  metrics,
+  timings,
+  traces,
+  evaluations,
+  warnings,
+];
+
+/** Where a run is being removed; it goes last, so that what is left is known to be ours. */
+const REMOVING = ".mulligan-removing";
+const PROBE = ".mulligan";
 const isOfARun = (name: string) =>
-  (Object.values(FILES) as string[]).includes(name) ||
-  CHECKPOINT.test(name) ||
-  /\.jsonl?\.\d+\.tmp$/.test(name);
+  (Object.values(FILES) as string[]).includes(name) || /^checkpoint-\d+$/.test(name) || name === REMOVING;
+/** What a process that was killed had not finished: `config.json.PID.tmp`, `checkpoint-3.PID.tmp`. */
+const isLeftover = (name: string) => {
+  const finished = name.replace(LEFTOVER, "").replace(/\.old$/, "");
+  return LEFTOVER.test(name) && (isOfARun(finished) || finished === PROBE);
+};
 
 /**
  * Does the work with a folder that is ready for a run, as `createRunFolder` makes it, while no other process may write into
@@ -124,30 +140,46 @@ export async function createRunFolder(dir: string, options: RunFolderOptions = {
     });
   }
   const folder = runFolderAt(dir);
-  const old = await makeWritable(dir);
-  const run = old.filter(isOfARun);
-  if (resume && !run.includes(FILES.config)) {
+  const names = await makeWritable(dir);
+  const run = names.filter(isOfARun);
+  const isBegun = run.includes(FILES.config);
+  if (resume && !isBegun) {
     throw new MulliganError("config", `resume: ${dir} must hold a run, got no ${FILES.config}`, {
       hint: "name the folder of the run with --output-dir, or leave --resume out to start one",
     });
   }
-  if (clean) requireRun(dir, run);
-  if (run.length > 0 && !resume && !clean) {
+  // a journal comes before the settings: without them it is of a run that was killed when it had hardly begun
+  const isThere = isBegun || run.some((name) => name !== FILES.journal);
+  if (isThere && !resume && !clean) {
     throw new MulliganError("io", `outputDir: must not hold another run, got "${dir}"`, {
       hint: "continue it with --resume, remove it with --clean, or choose another folder with --output-dir",
     });
   }
-  if (clean) await Promise.all(run.map((name) => rm(join(dir, name), { recursive: true, force: true })));
+  if (clean && isThere) await removeRun(dir, run);
+  await removeLeftovers(folder, names);
   return folder;
 }
 
-/** A model's folder has a config.json too, and a project may have its models in model/: no run, not ours to remove. */
-function requireRun(dir: string, names: readonly string[]): void {
+/** Killed in the middle, it can be asked for again. */
+async function removeRun(dir: string, names: readonly string[]): Promise<void> {
+  // a model's folder has a config.json too, and a project may have its models in model/: no run, not ours to remove
   const isRun = [FILES.failures, FILES.journal].some((name) => names.includes(name));
-  if (names.length === 0 || (names.includes(FILES.config) && isRun)) return;
-  throw new MulliganError("io", `clean: ${dir} must hold a run, got only ${names.join(", ")}`, {
-    hint: "choose another folder with --output-dir, or remove the files yourself",
-  });
+  if (!names.includes(REMOVING) && !(names.includes(FILES.config) && isRun)) {
+    throw new MulliganError("io", `clean: ${dir} must hold a run, got only ${names.join(", ")}`, {
+      hint: "choose another folder with --output-dir, or remove the files yourself",
+    });
+  }
+  await writeAtomic(join(dir, REMOVING), "");
+  for (const name of names) if (name !== REMOVING) await removeWhole(join(dir, name));
+  await remove(join(dir, REMOVING));
+}
+
+/** What processes that were killed had not finished goes; none lives that writes into this folder. */
+async function removeLeftovers({ dir, refreshed }: RunFolder, names: readonly string[]): Promise<void> {
+  for (const name of names.filter(isLeftover)) await remove(join(dir, name));
+  for (const name of await readdir(refreshed).catch(() => [])) {
+    if (/^failures-\d+\.jsonl/.test(name) && LEFTOVER.test(name)) await remove(join(refreshed, name));
+  }
 }
 
 /** The folder of a complete checkpoint. */
@@ -165,25 +197,19 @@ export function skippedAt(folder: RunFolder, step: number): string {
   return join(folder.skipped, `step-${step}.json`);
 }
 
-/** Fills a checkpoint under a temporary name, renames it, then points `latest` at it. Returns its path. */
+/**
+ * Fills a checkpoint under a temporary name, renames it, then points `latest` at it. The logs are synced before: a resumed
+ * run takes them for whole up to the checkpoint. Returns its path. Throws `MulliganError("io")`.
+ */
 export async function writeCheckpoint(
   folder: RunFolder,
   step: number,
   fill: (dir: string) => Promise<void>,
 ): Promise<string> {
   const path = checkpointAt(folder, step);
-  const temporary = `${path}.tmp`;
-  await rm(temporary, { recursive: true, force: true });
-  try {
-    await mkdir(temporary, { recursive: true });
-    await fill(temporary);
-    await rm(path, { recursive: true, force: true });
-    await rename(temporary, path);
-    await writeAtomic(folder.latest, `checkpoint-${step}\n`);
-  } catch (cause) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => {});
-    throw cause instanceof MulliganError ? cause : unwritable(path, cause);
-  }
+  await writeFolder(path, fill);
+  for (const log of logsOf(folder)) if (existsSync(log)) await syncFile(log);
+  await writeAtomic(folder.latest, `checkpoint-${step}\n`);
   return path;
 }
 
@@ -204,12 +230,13 @@ export async function writeJsonAtomic(path: string, value: unknown): Promise<voi
 /** Creates the folder, proves that a file can be written into it and returns the names that were there. */
 async function makeWritable(dir: string): Promise<string[]> {
   // asking for permission would not notice a full or read-only disk
-  const probe = join(dir, `.mulligan-${process.pid}.tmp`);
+  const probe = join(dir, `${PROBE}.${process.pid}.tmp`);
   try {
-    await mkdir(dir, { recursive: true });
+    const made = await makeFolder(dir);
+    if (made !== undefined) await syncFolder(dirname(made));
     const names = await readdir(dir);
     await writeFile(probe, "");
-    await rm(probe);
+    await remove(probe);
     return names;
   } catch (cause) {
     throw new MulliganError(
@@ -224,5 +251,6 @@ async function makeWritable(dir: string): Promise<string[]> {
 }
 
 function reasonOf(cause: unknown): string {
+  if (cause instanceof MulliganError) return reasonOf(cause.cause);
   return cause instanceof Error ? cause.message : String(cause);
 }

@@ -4,8 +4,9 @@
  * and ends with the very same files.
  */
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { remove } from "../core/disk.ts";
 import type { Outcome } from "../core/episode.ts";
+import { reach } from "../core/fault.ts";
 import type { Engine } from "../engine/contract.ts";
 import { type CollectSummary, summarizeCollection } from "../evaluate/collect-summary.ts";
 import { collectFailures } from "../loop/collect.ts";
@@ -50,11 +51,12 @@ export async function collectRun(setup: Setup, options: CollectRunOptions): Prom
   const { folder, resume = false, signal, onEvent = () => {} } = options;
   // what is collected after a kill is the same to the last digit: caches that a resumed run has not would show there
   const policy = { ...setup.policy, engine: isolated(setup.policy.engine) };
+  reach("collect");
   const header = await originOf(setup);
   if (resume && existsSync(folder.failures)) {
     const finished = await loadFailures(folder.failures);
     requireSameCollection(finished.header, header);
-    await rm(folder.journal, { force: true });
+    await remove(folder.journal);
     return finished;
   }
   const recorded = resume ? await recordedIn(folder, header) : [];
@@ -101,11 +103,11 @@ async function recordedIn(folder: RunFolder, header: FailuresHeader): Promise<re
   return journal.outcomes;
 }
 
-/** The configuration comes first: with it alone a folder can be resumed. */
+/** The configuration comes last: with it a folder can be resumed, and the journal says that it collects by itself. */
 async function beginRun(folder: RunFolder, setup: Setup, header: FailuresHeader): Promise<void> {
-  await writeJsonAtomic(folder.config, setup.config);
   await recordStart(folder, await describeStart(setup));
   await startJournal(folder.journal, header);
+  await writeJsonAtomic(folder.config, setup.config);
 }
 
 /** The failures come last: where they are, the stage is over. A run with nothing to learn from leaves no trace. */
@@ -118,10 +120,10 @@ async function keepOrForget(
   try {
     if (config.learnFrom !== "answer") requireItems(set.failures, config);
   } catch (error) {
-    for (const path of [folder.journal, folder.environment, folder.config]) await rm(path, { force: true });
+    for (const path of [folder.config, folder.environment, folder.journal]) await remove(path);
     throw error;
   }
   await writeJsonAtomic(folder.summary, summary);
   await saveFailures(folder.failures, set);
-  await rm(folder.journal);
+  await remove(folder.journal);
 }

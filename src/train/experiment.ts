@@ -3,9 +3,12 @@
  * Every stage leaves its product in the run folder, so that a resumed run goes on where it stopped.
  */
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { writeAtomic } from "../core/atomic-file.ts";
+import { remove } from "../core/disk.ts";
 import type { Failure } from "../core/episode.ts";
+import { MulliganError } from "../core/errors.ts";
+import { reach } from "../core/fault.ts";
 import { appendJsonl } from "../core/jsonl.ts";
 import type { Problem } from "../core/task.ts";
 import {
@@ -86,7 +89,7 @@ export async function runExperiment(setup: Setup, options: ExperimentOptions): P
     onProgress: (progress) => onEvent({ type: "evaluating", ...progress }),
   });
   await writeJsonAtomic(folder.testTrained, trained);
-  await appendJsonl(folder.evaluations, { step: config.maxSteps, split: "test", ...summarize(trained) });
+  await tellOf(folder, config.maxSteps, "test", summarize(trained));
   const comparison = compareEvaluations(start, trained, {
     seed: config.eval.seed,
     bootstrap: config.eval.bootstrap,
@@ -99,13 +102,18 @@ export async function runExperiment(setup: Setup, options: ExperimentOptions): P
 async function failuresFor(setup: Setup, options: ExperimentOptions): Promise<readonly Failure[]> {
   const { folder, resume } = options;
   const kept = resume && existsSync(folder.failures) ? await loadFailures(folder.failures) : options.failures;
+  if (resume && !kept && !existsSync(folder.journal)) {
+    throw new MulliganError("config", `resume: ${folder.dir} must hold failures, got none`, {
+      hint: "it was begun with --failures and killed before it had copied them: give them again",
+    });
+  }
   if (!kept) return (await collectRun(setup, options)).failures;
   requireKnown(kept.failures, rowsOf(await setup.task.problems("train")), setup.policy);
   await writeJsonAtomic(folder.config, setup.config);
   const { step = 0 } = (await latestCheckpoint(folder)) ?? {};
   await recordStart(folder, await describeStart(setup, step));
   await saveFailures(folder.failures, kept);
-  await rm(folder.journal, { force: true });
+  await remove(folder.journal);
   return kept.failures;
 }
 
@@ -130,7 +138,7 @@ function createValidation(
     });
     if (step === 0) await writeJsonAtomic(folder.validationStart, evaluation);
     const metrics = summarize(evaluation);
-    await appendJsonl(folder.evaluations, { step, split: "validation", ...metrics });
+    await tellOf(folder, step, "validation", metrics);
     return metrics;
   };
 }
@@ -142,17 +150,29 @@ async function readEvaluation(path: string): Promise<Evaluation> {
 /** Of the starting model on the test problems; its failures are what both models are compared on. */
 async function startEvaluation(setup: Setup, options: ExperimentOptions): Promise<Evaluation> {
   const { folder, resume, signal, onEvent = () => {} } = options;
-  if (resume && existsSync(folder.testStart)) {
-    return readEvaluation(folder.testStart);
-  }
-  const evaluation = await evaluate(setup, setup.problems.test, {
-    controls: true,
-    signal,
-    onProgress: (progress) => onEvent({ type: "evaluating", ...progress }),
-  });
-  await writeJsonAtomic(folder.testStart, evaluation);
-  await appendJsonl(folder.evaluations, { step: 0, split: "test", ...summarize(evaluation) });
+  const isKept = resume && existsSync(folder.testStart);
+  const evaluation = isKept
+    ? await readEvaluation(folder.testStart)
+    : await evaluate(setup, setup.problems.test, {
+        controls: true,
+        signal,
+        onProgress: (progress) => onEvent({ type: "evaluating", ...progress }),
+      });
+  if (!isKept) await writeJsonAtomic(folder.testStart, evaluation);
+  // a run that was killed between the two has the file and not the line, which comes before all others
+  const isTold = existsSync(folder.evaluations) && (await stat(folder.evaluations)).size > 0;
+  if (!isTold) await tellOf(folder, 0, "test", summarize(evaluation));
   return evaluation;
+}
+
+/** Few lines, each of much work, and the last comes after the last checkpoint: so they are synced one by one. */
+async function tellOf(
+  folder: RunFolder,
+  step: number,
+  split: "validation" | "test",
+  metrics: Record<string, number>,
+): Promise<void> {
+  await appendJsonl(folder.evaluations, { step, split, ...metrics }, { sync: true });
 }
 
 interface EvaluateOptions {
@@ -168,6 +188,7 @@ export async function evaluate(
   problems: readonly Problem[],
   { signal, ...options }: EvaluateOptions,
 ): Promise<Evaluation> {
+  reach("evaluate");
   await policy.engine.forget?.();
   return evaluatePolicy(policy, task, problems, {
     decoding: evaluationDecoding(config),

@@ -1,8 +1,8 @@
 /** Models for other programs: weights in one of several forms, with the tokenizer that they belong to. */
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { unwritable } from "../core/atomic-file.ts";
+import { unwritable, writeFolder, writeWhole } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
 import { type ExportOptions, exportWeights } from "../engine/index.ts";
 import type { MulliganConfig } from "./config.ts";
@@ -17,10 +17,15 @@ const TOKENIZER_FILES = [
   "chat_template.jinja",
 ];
 
-/** The engine's weights with their tokenizer: a folder that transformers, vLLM and llama.cpp's converter load. */
+/**
+ * The engine's weights with their tokenizer: a folder that transformers, vLLM and llama.cpp's converter load, replaced as a
+ * whole. Throws `MulliganError("io")`.
+ */
 export async function exportModel({ policy, model }: Setup, folder: string): Promise<void> {
-  await policy.engine.saveWeights(folder);
-  await copyTokenizer(model, folder);
+  await writeFolder(folder, async (partial) => {
+    await policy.engine.saveWeights(partial);
+    await copyTokenizer(model, partial);
+  });
 }
 
 /**
@@ -44,21 +49,16 @@ export async function exportCheckpoint(
   const { folder: model } = await findModel(settings.model, { onEvent: onHubEvent, signal });
   // a fresh adapter changes nothing
   const source = weightsOf({ ...settings, loraR: 0 }, model, checkpoint);
-  const partial = `${folder}.partial`;
-  try {
-    await rm(partial, { recursive: true, force: true });
-    await mkdir(partial, { recursive: true });
+  await writeFolder(folder, async (partial) => {
     await exportWeights(source, partial, form);
     await copyTokenizer(model, partial);
-    await rename(partial, folder); // an empty folder gives way
-  } catch (cause) {
-    await rm(partial, { recursive: true, force: true }).catch(() => {});
-    throw cause instanceof MulliganError ? cause : unwritable(folder, cause);
-  }
+  });
 }
 
 async function copyTokenizer(from: string, to: string): Promise<void> {
   for (const name of TOKENIZER_FILES) {
-    if (existsSync(join(from, name))) await copyFile(join(from, name), join(to, name));
+    if (!existsSync(join(from, name))) continue;
+    const bytes = await readFile(join(from, name));
+    await writeWhole(join(to, name), (write) => write(bytes));
   }
 }

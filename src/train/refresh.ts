@@ -2,7 +2,7 @@
  * Which failures a step learns from: stage 1's for ever (the paper), or collected anew from the model as it is, every
  * `collect.refreshSteps` steps. A function of seed, step and weights alone, so that a resumed run meets the same ones.
  */
-import { mkdir } from "node:fs/promises";
+import { makeFolder } from "../core/disk.ts";
 import type { Failure } from "../core/episode.ts";
 import { isNonFinite, MulliganError } from "../core/errors.ts";
 import { createRng, hashSeed } from "../core/rng.ts";
@@ -91,7 +91,7 @@ function nothingCollected(step: number): RefreshHeader {
 }
 
 async function keep(folder: RunFolder, set: FailureSet<RefreshHeader>): Promise<void> {
-  await mkdir(folder.refreshed, { recursive: true });
+  await makeFolder(folder.refreshed);
   await saveFailures(refreshedAt(folder, set.header.step), set);
 }
 

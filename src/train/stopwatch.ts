@@ -1,4 +1,5 @@
 /** Where a step's time goes. The only clock of training; its readings are reported and never acted on. */
+import { reach } from "../core/fault.ts";
 import { type Task, withVerify } from "../core/task.ts";
 import type { Engine } from "../engine/contract.ts";
 import type { Timings } from "../learn/metric-names.ts";
@@ -25,6 +26,7 @@ export function createStopwatch(engine: Engine, task: Task): Stopwatch {
 
   // calls of one activity overlap (verifiers run at once): time counts while at least one is under way
   async function watch<T>(activity: Activity, work: () => T | Promise<T>): Promise<T> {
+    reach(activity);
     if (running[activity]++ === 0) since[activity] = performance.now();
     try {
       return await work();

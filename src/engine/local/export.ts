@@ -1,6 +1,8 @@
 /** A model or an adapter in the forms that other programs load. Needs no engine: weights in, files out. */
-import { copyFile, mkdir } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { writeAtomic } from "../../core/atomic-file.ts";
+import { makeFolder } from "../../core/disk.ts";
 import { MulliganError } from "../../core/errors.ts";
 import { saveModel } from "../../model/folder.ts";
 import { saveAdapter } from "../../model/lora/folder.ts";
@@ -34,12 +36,12 @@ export async function exportWeights(
       hint: "leave --dtype out, or export safetensors",
     });
   }
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const model = await loadWeights(weights, { adapter: source });
   if (format === "safetensors") return saveModel(folder, model, { dtype: DTYPES[dtype] });
   if (format === "onnx") {
     await saveOnnx(join(folder, "onnx"), model);
-    return copyFile(join(weights, "config.json"), join(folder, "config.json"));
+    return writeAtomic(join(folder, "config.json"), await readFile(join(weights, "config.json"), "utf8"));
   }
   if (!model.adapter) {
     throw new MulliganError(

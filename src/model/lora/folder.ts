@@ -4,11 +4,12 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
+import { writeAtomic } from "../../core/atomic-file.ts";
 import { MulliganError } from "../../core/errors.ts";
 import { readJsonFile } from "../../core/json-file.ts";
 import type { ModelConfig } from "../config.ts";
 import { flatSize, parameterView } from "../parameters.ts";
-import { openSafetensors, writeSafetensors, writeWhole } from "../safetensors.ts";
+import { openSafetensors, writeSafetensors } from "../safetensors.ts";
 import { type Adapter, loraParameters } from "./adapter.ts";
 
 export const ADAPTER_CONFIG = "adapter_config.json";
@@ -133,5 +134,5 @@ export async function saveAdapter(folder: string, { lora, base, parameters, flat
     null,
     2,
   );
-  await writeWhole(join(folder, ADAPTER_CONFIG), (file) => file.writeFile(`${text}\n`));
+  await writeAtomic(join(folder, ADAPTER_CONFIG), `${text}\n`);
 }

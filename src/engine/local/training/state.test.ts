@@ -98,8 +98,8 @@ describe("saveState", () => {
     const old = await bytesOf(long);
     await expect(engine.saveState(long)).rejects.toMatchObject({
       code: "io",
-      message: expect.stringContaining("the training state cannot be written"),
-      hint: expect.stringContaining("writable"),
+      message: expect.stringContaining("s: cannot be written"),
+      hint: expect.stringContaining("may write"),
     });
     expect(await bytesOf(long)).toEqual(old);
   });

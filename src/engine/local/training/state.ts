@@ -2,9 +2,10 @@
  * What learns and its optimiser state in a folder: config.json and model.safetensors as Hugging Face reads them, or an
  * adapter as PEFT reads it, plus optimizer.safetensors with AdamW's moments under the parameters' names. Whole or not at all.
  */
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { readdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { writeAtomic, writeFolder } from "../../../core/atomic-file.ts";
 import { MulliganError } from "../../../core/errors.ts";
 import { readJsonFile } from "../../../core/json-file.ts";
 import type { ModelConfig } from "../../../model/config.ts";
@@ -22,36 +23,22 @@ const STEP = "optimizer.json";
 /** Replaces a training state that is there, and nothing else. Throws `MulliganError("io")`. */
 export async function saveTrainingState(folder: string, weights: Weights, adam: AdamState): Promise<void> {
   const target = resolve(folder);
-  const temporary = `${target}.partial`;
-  try {
-    await requireReplaceable(target);
-    await mkdir(dirname(target), { recursive: true });
-    await rm(temporary, { recursive: true, force: true });
-    await mkdir(temporary);
-    if (weights.adapter) await saveAdapter(temporary, weights.adapter);
-    else await saveModel(temporary, weights);
-    const moments = trainedOf(weights).parameters.flatMap(({ name, shape, offset, size }) =>
-      MOMENTS.map((part) => ({
-        name: `${part}.${name}`,
-        shape,
-        data: adam[part].subarray(offset, offset + size),
-      })),
-    );
-    await writeSafetensors(join(temporary, "optimizer.safetensors"), moments);
-    await writeFile(join(temporary, STEP), `${JSON.stringify({ step: adam.step })}\n`);
-    await replaceFolder(target, temporary);
-  } catch (cause) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => {});
-    if (cause instanceof MulliganError) throw cause;
-    throw new MulliganError(
-      "io",
-      `${folder}: the training state cannot be written (${(cause as Error).message})`,
-      {
-        hint: "check that the folder is writable and the disk has room",
-        cause,
-      },
-    );
-  }
+  await requireReplaceable(target);
+  await writeFolder(target, (temporary) => fillState(temporary, weights, adam));
+}
+
+async function fillState(folder: string, weights: Weights, adam: AdamState): Promise<void> {
+  if (weights.adapter) await saveAdapter(folder, weights.adapter);
+  else await saveModel(folder, weights);
+  const moments = trainedOf(weights).parameters.flatMap(({ name, shape, offset, size }) =>
+    MOMENTS.map((part) => ({
+      name: `${part}.${name}`,
+      shape,
+      data: adam[part].subarray(offset, offset + size),
+    })),
+  );
+  await writeSafetensors(join(folder, "optimizer.safetensors"), moments);
+  await writeAtomic(join(folder, STEP), `${JSON.stringify({ step: adam.step })}\n`);
 }
 
 /** Saving removes what was in the folder: that may be an older state, never a user's files. */
@@ -63,23 +50,6 @@ async function requireReplaceable(folder: string): Promise<void> {
     `${folder}: must be a new or empty folder or an older training state, got other files`,
     { hint: "choose another folder" },
   );
-}
-
-/** The old folder steps aside until the new one is in its place, and comes back if that fails. */
-async function replaceFolder(folder: string, by: string): Promise<void> {
-  const old = `${folder}.old`;
-  await rm(old, { recursive: true, force: true });
-  const exists = await rename(folder, old).then(
-    () => true,
-    () => false,
-  );
-  try {
-    await rename(by, folder);
-  } catch (error) {
-    if (exists) await rename(old, folder);
-    throw error;
-  }
-  await rm(old, { recursive: true, force: true });
 }
 
 /** Into the engine's own buffers. Nothing changes unless everything could be read. Throws `MulliganError("checkpoint")`. */

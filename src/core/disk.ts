@@ -1,0 +1,111 @@
+/**
+ * Every change that a run makes on a disk is one of these operations; each throws `MulliganError("io")`, and tests can
+ * break each (fault.ts). Knows nothing of files that are whole (atomic-file.ts) or of lines (jsonl.ts).
+ */
+import * as fs from "node:fs/promises";
+import { MulliganError } from "./errors.ts";
+import { endNow, type FaultPoint, reach } from "./fault.ts";
+
+/** What a process adds to the name of what it has not finished: `.PID.tmp`. */
+const UNFINISHED = /\.\d+\.tmp/g;
+
+export interface OutFile {
+  /** Appends all of it, with one call where the system takes it at once. */
+  write(data: string | Uint8Array): Promise<void>;
+  /** Returns when what was written would survive a loss of power. */
+  sync(): Promise<void>;
+  /** In bytes. */
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Opens a file to write it anew ("w") or to append to it ("a"); either makes it where there is none. */
+export async function openFile(path: string, flag: "w" | "a"): Promise<OutFile> {
+  const file = await fs.open(path, flag).catch((cause) => {
+    throw unwritable(path, cause);
+  });
+  return {
+    write: (data) =>
+      change("write", path, async (isTorn) => {
+        const bytes = typeof data === "string" ? Buffer.from(data) : data;
+        await writeFully(file, isTorn ? bytes.subarray(0, bytes.length >> 1) : bytes);
+        if (isTorn) endNow();
+      }),
+    sync: () => change("fsync", path, () => file.sync()),
+    size: async () => (await file.stat()).size,
+    close: () => file.close(),
+  };
+}
+
+/** A write may take fewer bytes than it was given. */
+async function writeFully(file: fs.FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done)).bytesWritten;
+  }
+}
+
+/** What was appended without a sync until now would survive a loss of power. */
+export async function syncFile(path: string): Promise<void> {
+  await change("fsync", path, async () => {
+    const file = await fs.open(path, "r+");
+    await file.sync().finally(() => file.close());
+  });
+}
+
+/** The names in a folder would survive a loss of power. */
+export async function syncFolder(path: string): Promise<void> {
+  await change("fsync", path, async () => {
+    if (process.platform === "win32") return; // which opens no folders, and orders names itself
+    const folder = await fs.open(path, "r");
+    try {
+      await folder.sync();
+    } catch (error) {
+      // some file systems of networks and containers do not know how
+      if (!["EINVAL", "ENOTSUP", "EPERM"].includes(codeOf(error) ?? "")) throw error;
+    } finally {
+      await folder.close();
+    }
+  });
+}
+
+/** Replaces a file that has the new name, or an empty folder. */
+export async function rename(from: string, to: string): Promise<void> {
+  await change("rename", to, () => fs.rename(from, to));
+}
+
+/** A file, or a folder with all that is in it, file by file. What is not there is nothing to do. */
+export async function remove(path: string): Promise<void> {
+  await change("remove", path, () => fs.rm(path, { recursive: true, force: true }));
+}
+
+/** With its parents. Returns the first folder that was not there before. */
+export async function makeFolder(path: string): Promise<string | undefined> {
+  return change("mkdir", path, () => fs.mkdir(path, { recursive: true }));
+}
+
+export async function truncate(path: string, size: number): Promise<void> {
+  await change("truncate", path, () => fs.truncate(path, size));
+}
+
+async function change<T>(point: FaultPoint, path: string, make: (isTorn: boolean) => Promise<T>): Promise<T> {
+  try {
+    return await make(reach(point, path.replaceAll(UNFINISHED, "")));
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
+/** The error of a path that could not be written. */
+export function unwritable(path: string, cause: unknown): MulliganError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new MulliganError("io", `${path.replaceAll(UNFINISHED, "")}: cannot be written: ${reason}`, {
+    hint: "check that the folder exists, that you may write to it, and that the disk has room",
+    cause,
+  });
+}
+
+/** The system's name of a file's error, "ENOSPC". */
+export function codeOf(error: unknown): string | undefined {
+  const { code } = (error instanceof MulliganError ? error.cause : error) as NodeJS.ErrnoException;
+  return code;
+}
