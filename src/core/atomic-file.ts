@@ -18,8 +18,8 @@ import { MulliganError } from "./errors.ts";
 
 export { unwritable };
 
-/** Ends the name of what a process that was killed had not finished, or not finished removing. */
-export const LEFTOVER = /\.\d+\.tmp$/;
+/** Ends the name of what a process that was killed had not finished, perhaps inside something that it had not, or not removed. */
+export const LEFTOVER = /(\.\d+\.tmp)+$/;
 
 /** Characters gathered for one write. Arbitrary. */
 const PIECE = 2 ** 20;
