@@ -40,7 +40,8 @@ export function endNow(): never {
   throw new Error("outlived its SIGKILL");
 }
 
-function parseFault(text: string | undefined): Fault | undefined {
+/** Throws `RangeError`: who sets it is a test. */
+export function parseFault(text: string | undefined): Fault | undefined {
   if (text === undefined) return undefined;
   const [, point, file, count, what] = /^(\w+|\*):([^:]*):([1-9]\d*):(kill|torn|E[A-Z]+)$/.exec(text) ?? [];
   if (point && what) return { point, file: file!, count: Number(count), what };

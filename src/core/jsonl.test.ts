@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { appendJsonl, readJsonl, writeJsonl } from "./jsonl.ts";
+import { appendJsonl, cutTornLine, readJsonl, writeJsonl } from "./jsonl.ts";
 
 let folder: string;
 let path: string;
@@ -59,6 +59,37 @@ test("names the file, the line and what was wrong", async () => {
   });
 });
 
+test("who only looks may skip a last line that is torn, but no other", async () => {
+  const skipping = async () => (await readJsonl(path, { tornLine: "skip" })).map(({ value }) => value);
+  for (const torn of ['{"b":', '{"b":"\u00e9'.slice(0, -1), "{"]) {
+    await writeFile(path, `{"a":1}\n${torn}`);
+    expect(await skipping()).toEqual([{ a: 1 }]);
+    await expect(readJsonl(path)).rejects.toMatchObject({ message: expect.stringContaining("line 2") });
+  }
+  await writeFile(path, Buffer.from([0x31, 0x0a, 0x22, 0xc3])); // in the middle of a character
+  expect(await skipping()).toEqual([1]);
+  await writeFile(path, '{"a":1}\n{"b":2}'); // whole, only its newline lacks
+  expect(await skipping()).toEqual([{ a: 1 }, { b: 2 }]);
+  await writeFile(path, '{"a":\n{"b":');
+  await expect(skipping()).rejects.toMatchObject({ message: expect.stringContaining("line 1") });
+});
+
+test("a torn last line is cut off, and what is whole stays", async () => {
+  const long = "x".repeat(150_000); // longer than the blocks that are searched
+  for (const [text, kept] of [
+    [`1\n${long}`, "1\n"],
+    [`${long}\n2`, `${long}\n`],
+    ["1\n2\n", "1\n2\n"],
+    [long, ""],
+    ["", ""],
+  ] as const) {
+    await writeFile(path, text);
+    await cutTornLine(path);
+    expect(await readFile(path, "utf8")).toBe(kept);
+  }
+  await expect(cutTornLine(join(folder, "none.jsonl"))).resolves.toBeUndefined();
+});
+
 test("a missing file is a data error", async () => {
   await expect(readJsonl(join(folder, "none.jsonl"))).rejects.toMatchObject({ code: "data" });
 });
@@ -66,7 +97,7 @@ test("a missing file is a data error", async () => {
 test("appends whole lines after what is there", async () => {
   await writeJsonl(path, [1]);
   await appendJsonl(path, { b: "two\nlines" });
-  await appendJsonl(path, 3);
+  await appendJsonl(path, 3, { sync: true });
   expect(await readFile(path, "utf8")).toBe('1\n{"b":"two\\nlines"}\n3\n');
 });
 

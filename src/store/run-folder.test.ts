@@ -82,6 +82,46 @@ test("clean takes a collection under way for a run, and removes what training co
   expect(await readdir(base)).toEqual([]);
 });
 
+test("what a killed process had not finished goes when the run goes on, and is no run by itself", async () => {
+  const mine = ["notes.7.tmp", "config.json.tmp", "model.old"];
+  const leftovers = [
+    "config.json.7.tmp",
+    "checkpoint-3.7.tmp",
+    "checkpoint-3.7.tmp.7.tmp",
+    "model.old.7.tmp",
+  ];
+  for (const name of [...mine, ...leftovers, ".mulligan.7.tmp"]) await writeFile(runs(name), "");
+  const folder = await createRunFolder(base);
+  expect((await readdir(base)).sort()).toEqual([...mine].sort());
+
+  await writeJsonAtomic(folder.config, {});
+  await mkdir(folder.refreshed);
+  for (const name of ["failures-3.jsonl", "failures-3.jsonl.7.tmp"])
+    await writeFile(join(folder.refreshed, name), "");
+  for (const name of leftovers) await writeFile(runs(name), "");
+  await createRunFolder(base, { resume: true });
+  expect((await readdir(base)).sort()).toEqual([...mine, "config.json", "refreshed"].sort());
+  expect(await readdir(folder.refreshed)).toEqual(["failures-3.jsonl"]);
+});
+
+test("a run that was killed before it had settings cannot be resumed, but begun", async () => {
+  const folder = await createRunFolder(base);
+  await writeFile(folder.journal, "{}\n");
+  expect(await errorOf(createRunFolder(base, { resume: true }))).toMatchObject({
+    hint: expect.stringContaining("leave --resume out to start one"),
+  });
+  await createRunFolder(base);
+  await createRunFolder(base, { clean: true });
+});
+
+test("clean that was killed in the middle can be asked for again", async () => {
+  for (const name of [".mulligan-removing", "failures.jsonl", "metrics.jsonl.7.tmp"])
+    await writeFile(runs(name), "");
+  expect(await errorOf(createRunFolder(base))).toMatchObject({ hint: expect.stringContaining("--clean") });
+  await createRunFolder(base, { clean: true });
+  expect(await readdir(base)).toEqual([]);
+});
+
 test("resume keeps the run, and needs one", async () => {
   expect(await errorOf(createRunFolder(base, { resume: true }))).toMatchObject({
     code: "config",

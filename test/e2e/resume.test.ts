@@ -1,5 +1,5 @@
 /** A user stops a run, or its machine does, and goes on later: what comes out is the run that was never stopped. */
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { whileLocked } from "../../src/store/run-lock.ts";
@@ -174,5 +174,16 @@ test("where there is no run, it says so", async () => {
   const output = join(folder, "nothing");
   const { code, err } = await run("train", { ...flags, "--output-dir": output, "--resume": true });
   expect(err).toMatch(/^error: resume: .*nothing must hold a run, got no config.json\nhint: name the folder/);
+  expect(code).toBe(1);
+});
+
+test("killed before it had copied the failures that it was given, it asks for them again", async () => {
+  const output = join(folder, "given");
+  await mkdir(output);
+  await copyFile(join(whole, "config.json"), join(output, "config.json"));
+  const { code, err } = await resume(output);
+  expect(err).toMatch(
+    /^error: resume: .*given must hold failures, got none\nhint: it was begun with --failures and killed /m,
+  );
   expect(code).toBe(1);
 });
