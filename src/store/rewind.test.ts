@@ -38,19 +38,19 @@ test("cuts a line that was half written", async () => {
 test("a log that is nothing but a torn line becomes empty, however long that line is", async () => {
   await writeFile(folder.latest, "checkpoint-2\n");
   await writeFile(folder.metrics, '{"st');
-  await writeFile(folder.episodes, `{"step":1,"text":"${"x".repeat(200_000)}`);
+  await writeFile(folder.traces, `{"step":1,"text":"${"x".repeat(200_000)}`);
   await rewindRun(folder);
   expect(await text(folder.metrics)).toBe("");
-  expect(await text(folder.episodes)).toBe("");
+  expect(await text(folder.traces)).toBe("");
 });
 
 test("reads the step of lines that begin at the end of a chunk or are longer than one", async () => {
   await writeFile(folder.latest, "checkpoint-2\n");
   for (const length of [65_500, 65_530, 200_000]) {
     const long = `{"step":1,"text":"${"x".repeat(length)}"}\n`;
-    await writeFile(folder.episodes, `${long}${lines([2, 3])}${long}`);
+    await writeFile(folder.traces, `${long}${lines([2, 3])}${long}`);
     await rewindRun(folder);
-    expect(await text(folder.episodes)).toBe(long + lines([2]));
+    expect(await text(folder.traces)).toBe(long + lines([2]));
   }
 });
 

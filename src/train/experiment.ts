@@ -101,7 +101,8 @@ export async function runExperiment(setup: Setup, options: ExperimentOptions): P
 
 async function failuresFor(setup: Setup, options: ExperimentOptions): Promise<readonly Failure[]> {
   const { folder, resume } = options;
-  const kept = resume && existsSync(folder.failures) ? await loadFailures(folder.failures) : options.failures;
+  const isCopied = resume && existsSync(folder.failures);
+  const kept = isCopied ? await loadFailures(folder.failures) : options.failures;
   if (resume && !kept && !existsSync(folder.journal)) {
     throw new MulliganError("config", `resume: ${folder.dir} must hold failures, got none`, {
       hint: "it was begun with --failures and killed before it had copied them: give them again",
@@ -109,10 +110,12 @@ async function failuresFor(setup: Setup, options: ExperimentOptions): Promise<re
   }
   if (!kept) return (await collectRun(setup, options)).failures;
   requireKnown(kept.failures, rowsOf(await setup.task.problems("train")), setup.policy);
-  await writeJsonAtomic(folder.config, setup.config);
   const { step = 0 } = (await latestCheckpoint(folder)) ?? {};
   await recordStart(folder, await describeStart(setup, step));
-  await saveFailures(folder.failures, kept);
+  if (!isCopied) {
+    await writeJsonAtomic(folder.config, setup.config);
+    await saveFailures(folder.failures, kept);
+  }
   await remove(folder.journal);
   return kept.failures;
 }

@@ -49,10 +49,10 @@ test.concurrent(
     for (const [point, count, what, phase] of [
       ["rename config.json", 1, "kill", "collecting"], // begun, but there is nothing yet to resume
       ["write collecting.jsonl", 3, "torn", "collecting"],
+      ["write evaluations.jsonl", 1, "torn", "evaluating"], // its file is there, its line is not
       ["verify", 3, "kill", "verifying"],
       ["rename latest", 1, "kill", "saving"],
       ["train", 2, "kill", "training"],
-      ["write evaluations.jsonl", 1, "torn", "evaluating"],
     ] as const) {
       const ending = await goOn(place, faultAt(place, point, count, what));
       expect([point, ending.signal, phasesOf(ending.points).at(-1)]).toEqual([point, "SIGKILL", phase]);
