@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { MulliganError } from "../core/errors.ts";
+import { checkpointNamedIn, verifyCheckpoint } from "../store/checkpoints.ts";
 import { latestCheckpoint, type RunFolder, runFolderAt } from "../store/run-folder.ts";
 import { isTaskFile } from "../tasks/load-task.ts";
 import type { MulliganConfig } from "../train/config.ts";
@@ -88,11 +89,15 @@ const SHIPPED_PRESET = "mini";
 
 const hasFailures = ({ failures }: RunFolder) => existsSync(failures);
 
-/** The folder of weights that --checkpoint names: a checkpoint itself, or a run's newest one. */
+/** The folder of weights that --checkpoint names: a checkpoint itself, a run's newest one, or what a run's `best` names. */
 export async function checkpointFrom({ checkpoint }: Options): Promise<{ checkpoint?: string }> {
   if (checkpoint === undefined) return {};
-  const folder = (await latestCheckpoint(runFolderAt(checkpoint)))?.path ?? checkpoint;
-  if (holdsWeights(folder)) return { checkpoint: folder };
+  const newest = async () => (await latestCheckpoint(runFolderAt(checkpoint)))?.path;
+  const folder = (await newest()) ?? (await checkpointNamedIn(checkpoint)) ?? checkpoint;
+  if (holdsWeights(folder)) {
+    await verifyCheckpoint(folder);
+    return { checkpoint: folder };
+  }
   throw new MulliganError(
     "checkpoint",
     `checkpoint: must be a run with a checkpoint, or one, got "${checkpoint}"`,

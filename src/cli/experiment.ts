@@ -1,6 +1,7 @@
 /** What `demo` and `train` share: a whole run with its progress, and what it found. */
 import { existsSync } from "node:fs";
 import { printable } from "../core/printable.ts";
+import { shellWord } from "../core/shell.ts";
 import { renderExamples, renderReport } from "../evaluate/index.ts";
 import { changesSince, readStarts } from "../store/environment.ts";
 import { loadFailures } from "../store/failures.ts";
@@ -24,13 +25,15 @@ export interface ExperimentCommand extends RunFolderOptions {
   failures?: string;
   /** Use it even when another model, tokenizer or task made it. */
   allowMismatch?: boolean;
+  /** With `resume`: an older checkpoint to go on from. */
+  from?: string;
   /** Also print three episodes that a person can read. */
   examples?: boolean;
 }
 
 export async function experiment(
   config: MulliganConfig,
-  { failures: file, allowMismatch = false, examples, ...folderOptions }: ExperimentCommand,
+  { failures: file, allowMismatch = false, examples, from, ...folderOptions }: ExperimentCommand,
   { stdout, stderr, signal }: CliContext,
 ): Promise<void> {
   requireLearner(config);
@@ -58,7 +61,7 @@ export async function experiment(
         folder,
         signal,
         onEvent: view.show,
-        ...(folderOptions.resume && { resume: true }),
+        ...(folderOptions.resume && { resume: true, ...(from !== undefined && { from }) }),
         ...(failures && { failures }),
       }).catch((error) => {
         if (signal.aborted && error === signal.reason) return undefined;
@@ -99,6 +102,5 @@ export async function warnOfChanges(
 /** What to tell who stopped a command: how to go on, quoted for a shell where it must be. */
 export function howToContinue(command: "collect" | "train", { outputDir }: MulliganConfig): string {
   if (!existsSync(runFolderAt(outputDir).config)) return "stopped; nothing was kept yet\n";
-  const dir = /^[\w./@:~-]+$/.test(outputDir) ? outputDir : `'${outputDir.replaceAll("'", "'\\''")}'`;
-  return `stopped; continue with: mulligan ${command} --output-dir ${dir} --resume\n`;
+  return `stopped; continue with: mulligan ${command} --output-dir ${shellWord(outputDir)} --resume\n`;
 }

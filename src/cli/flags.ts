@@ -31,7 +31,7 @@ export const GROUPS = {
     heading: "Reflect, retry, reward:",
     paths: [
       ...["maxSteps", "failuresPerStep", "numGenerations", "retriesPerReflection", "learnFrom", "reward"],
-      ...["dynamicSampling", "saveSteps", "maxSkippedSteps"],
+      ...["dynamicSampling", "maxSkippedSteps", "saveSteps", "saveTotalLimit", "metricForBestModel"],
     ],
   },
   loss: {

@@ -28,7 +28,7 @@ export function loadFailures(path: string): Promise<FailureSet> {
 
 /** The same for a set that training collected. */
 export function loadRefreshedFailures(path: string): Promise<FailureSet<RefreshHeader>> {
-  return load(path, RefreshHeader, "resume from an older checkpoint: name it in the file latest");
+  return load(path, RefreshHeader, "go on from an older checkpoint, with --resume --from checkpoint-N");
 }
 
 async function load<Header>(

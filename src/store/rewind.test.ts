@@ -66,6 +66,14 @@ test("keeps the evaluation of the starting model on the test problems, not the t
   expect(await text(folder.evaluations)).toBe(curve.slice(0, 3).join(""));
 });
 
+test("cuts a validation that the newest checkpoint does not know of: it will be made again", async () => {
+  const line = (step: number) => `{"step":${step},"split":"validation"}\n`;
+  await writeFile(folder.latest, "checkpoint-2\n");
+  await writeFile(folder.evaluations, line(0) + line(1) + line(2));
+  await rewindRun(folder, 1);
+  expect(await text(folder.evaluations)).toBe(line(0) + line(1));
+});
+
 test("leaves a folder without logs as it is", async () => {
   await expect(rewindRun(folder)).resolves.toBeUndefined();
 });

@@ -13,13 +13,17 @@ const HEAD = /^\{"step":(\d+)(?:,"split":"(\w+)")?/;
 const HEAD_BYTES = 64;
 const NEWLINE = 0x0a;
 
-/** Cuts the run's logs back to its newest checkpoint, or to the evaluation of the starting model when it has none. */
-export async function rewindRun(folder: RunFolder): Promise<void> {
+/**
+ * Cuts the run's logs back to its newest checkpoint, or to the evaluation of the starting model when it has none. `validated`:
+ * the last step whose validation that checkpoint knows of; a later one will be made again.
+ */
+export async function rewindRun(folder: RunFolder, validated = Number.POSITIVE_INFINITY): Promise<void> {
   const { step: newest = -1 } = (await latestCheckpoint(folder)) ?? {};
   const isKept = (head: string) => {
     const [, step, split] = HEAD.exec(head) ?? [];
     // on the test problems only the starting model's evaluation is kept as a file; the trained one's is made again
-    return split === "test" ? step === "0" : !(Number(step) > newest);
+    if (split === "test") return step === "0";
+    return !(Number(step) > (split === "validation" ? Math.min(newest, validated) : newest));
   };
   for (const path of logsOf(folder)) await cut(path, isKept);
   for (const name of await readdir(folder.skipped).catch(() => [])) {

@@ -54,6 +54,8 @@ export interface RunFolder {
   readonly model: string;
   /** Text file that names the newest complete checkpoint. */
   readonly latest: string;
+  /** Text file that names the checkpoint with the best validation. */
+  readonly best: string;
 }
 
 export interface RunFolderOptions {
@@ -86,6 +88,7 @@ const FILES = {
   report: "report.md",
   model: "model",
   latest: "latest",
+  best: "best",
 } as const;
 
 /** Files that grow by a line at a time, told apart from those that are written whole. */

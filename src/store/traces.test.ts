@@ -62,10 +62,12 @@ test("a damaged line is named by file and line", async () => {
   await expect(read()).rejects.toMatchObject({
     code: "data",
     message: expect.stringMatching(/traces\.jsonl, line 3: step: /),
-    hint: expect.stringContaining("resume the run"),
+    hint: expect.stringContaining("--resume --from"),
   });
   await writeFile(path, text.replace('"step":1', '"st\u0001ep":1'));
-  await expect(read()).rejects.toMatchObject({ message: expect.stringMatching(/line 2: not JSON/) });
+  await expect(read()).rejects.toMatchObject({
+    message: expect.stringMatching(/line 2: must be one complete JSON value/),
+  });
 });
 
 test("another version's traces are refused", async () => {

@@ -205,6 +205,16 @@ export const WarningLine = z.strictObject({
 });
 export type WarningLine = z.infer<typeof WarningLine>;
 
+/** `digests.json` of a checkpoint: its other files by name. */
+export const Digests = z.strictObject({
+  version: z.literal(1),
+  files: z.record(
+    z.string().regex(/^[^/\\]+$/, "must be a file's name"),
+    z.strictObject({ bytes: z.int().min(0), sha256 }),
+  ),
+});
+export type Digests = z.infer<typeof Digests>;
+
 /** A line of `evaluations.jsonl`: when and on what; the numbers are the evaluator's and stay open here. */
 export const EvaluationLine = z.looseObject({
   step: z.int().min(0),

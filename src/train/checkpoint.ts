@@ -8,7 +8,15 @@ import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
 import { readJsonFile } from "../core/json-file.ts";
 import type { Engine } from "../engine/contract.ts";
-import { latestCheckpoint, type RunFolder, writeCheckpoint, writeJsonAtomic } from "../store/run-folder.ts";
+import { nameBest, removeOldCheckpoints, verifyCheckpoint, wayBack } from "../store/checkpoints.ts";
+import { writeDigests } from "../store/digests.ts";
+import {
+  checkpointAt,
+  latestCheckpoint,
+  type RunFolder,
+  writeCheckpoint,
+  writeJsonAtomic,
+} from "../store/run-folder.ts";
 import { MulliganConfig } from "./config.ts";
 
 const stateFile = "trainer_state.json";
@@ -24,6 +32,10 @@ const Progress = z.strictObject({
   evaluated: z.int().min(0).exactOptional(),
   /** How many steps in a row, up to this one, were dropped; absent = 0. */
   skipped: z.int().min(1).exactOptional(),
+  /** What that validation found in `metricForBestModel`; absent where it found nothing. */
+  score: z.number().exactOptional(),
+  /** The checkpoint with the best score so far. */
+  best: z.strictObject({ step: z.int().min(0), score: z.number() }).exactOptional(),
 });
 export type Progress = z.infer<typeof Progress>;
 
@@ -37,27 +49,58 @@ const changeable = [
   "maxSteps",
   "maxSkippedSteps",
   "saveSteps",
+  "saveTotalLimit",
   "verifier",
   "eval.steps",
   "eval.bootstrap",
 ];
 
-/** Saves `checkpoint-{step}`, whole or not at all. Returns its path. */
+/** After a validation. */
+export function validated(
+  { score: _, ...progress }: Progress,
+  metrics: Record<string, number>,
+  { metricForBestModel }: MulliganConfig,
+): Progress {
+  const score = metrics[metricForBestModel];
+  return { ...progress, evaluated: progress.step, ...(score !== undefined && { score }) };
+}
+
+/**
+ * What a checkpoint saves: is it the best one? Only one that the settings ask for at a validated step can be: those that a stop
+ * leaves besides must not decide what a run that was never stopped would not have had to decide.
+ */
+export function withBest(progress: Progress, { saveSteps, maxSteps }: MulliganConfig): Progress {
+  const { step, evaluated, score, best } = progress;
+  const isAskedFor = step === maxSteps || (saveSteps > 0 && step % saveSteps === 0);
+  const isBetter = score !== undefined && (best === undefined || score > best.score);
+  return isAskedFor && evaluated === step && isBetter ? { ...progress, best: { step, score } } : progress;
+}
+
+/** Saves `checkpoint-{step}`, whole or not at all, then removes what is too much. Returns its path. */
 export async function saveCheckpoint(
   folder: RunFolder,
   engine: Pick<Engine, "saveState">,
   progress: Progress,
   config: MulliganConfig,
 ): Promise<string> {
-  return writeCheckpoint(folder, progress.step, async (path) => {
+  const path = await writeCheckpoint(folder, progress.step, async (path) => {
     await engine.saveState(path);
     await writeJsonAtomic(join(path, stateFile), { version: 1, ...progress, config });
+    await writeDigests(path);
   });
+  await settle(folder, progress, config);
+  return path;
+}
+
+/** `best` and what may be removed follow from the newest checkpoint: a kill before this is made good when the run goes on. */
+async function settle(folder: RunFolder, { step, best }: Progress, config: MulliganConfig): Promise<void> {
+  await nameBest(folder, best?.step);
+  await removeOldCheckpoints(folder, { limit: config.saveTotalLimit, newest: step });
 }
 
 /**
  * Puts the engine where the newest checkpoint left it; undefined when there is none yet. Throws
- * `MulliganError("checkpoint")` when its file is damaged, `MulliganError("config")` when the settings are not its own.
+ * `MulliganError("checkpoint")` when a file of it is damaged, `MulliganError("config")` when the settings are not its own.
  */
 export async function resumeLatest(
   folder: RunFolder,
@@ -66,21 +109,28 @@ export async function resumeLatest(
 ): Promise<Progress | undefined> {
   const latest = await latestCheckpoint(folder);
   if (!latest) return undefined;
-  const path = join(latest.path, stateFile);
-  const { config: saved, version: _, ...progress } = await readState(path);
+  await verifyCheckpoint(latest.path);
+  const { config: saved, version: _, ...progress } = await readState(folder, latest.step);
   requireSameRun(saved, config);
   await engine.loadState(latest.path);
+  await settle(folder, progress, config);
   return progress;
 }
 
-async function readState(path: string): Promise<z.infer<typeof TrainerState>> {
-  const details = { hint: `remove the checkpoint's folder and name an older one in the file "latest"` };
+/** Where the newest checkpoint stands; undefined when there is none. Throws `MulliganError("checkpoint")`. */
+export async function latestProgress(folder: RunFolder): Promise<Progress | undefined> {
+  const latest = await latestCheckpoint(folder);
+  return latest && (await readState(folder, latest.step));
+}
+
+async function readState(folder: RunFolder, step: number): Promise<z.infer<typeof TrainerState>> {
+  const path = join(checkpointAt(folder, step), stateFile);
   try {
     return TrainerState.parse(await readJsonFile(path));
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
     throw new MulliganError("checkpoint", `${path}: must be a trainer's state: ${reason}`, {
-      ...details,
+      hint: await wayBack(folder, step),
       cause,
     });
   }

@@ -5,7 +5,18 @@
 import { z } from "zod";
 import { DEVICES } from "../core/device.ts";
 import { QUANTIZATIONS } from "../core/quantization.ts";
+import type { MetricName } from "../learn/metric-names.ts";
 import { DEFAULT_LIMITS } from "../verify/apart/limits.ts";
+
+/** Of the metrics of a validation those of which more is better. */
+const BEST_BY = [
+  "eval/first_try",
+  "eval/first_try_lenient",
+  "eval/second_try",
+  "eval/pass_at_2",
+  "eval/rescue",
+  "eval/rescue_no_leak",
+] as const satisfies readonly MetricName[];
 
 const probability = z.number().min(0).max(1);
 
@@ -190,6 +201,15 @@ export const MulliganConfig = z
       .default(3)
       .describe("stop after N steps in a row that NaN or infinity made worthless; each is dropped"),
     saveSteps: z.int().min(0).default(0).describe("checkpoint every N steps; 0 = only the last"),
+    saveTotalLimit: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe("keep N checkpoints, the oldest go, but never the newest or the best; 0 = keep all"),
+    metricForBestModel: z
+      .enum(BEST_BY)
+      .default("eval/second_try")
+      .describe("validation metric that decides which checkpoint of a validated step is best"),
   })
   .describe("Mulligan's configuration");
 

@@ -24,12 +24,14 @@ import {
   summarize,
 } from "../evaluate/index.ts";
 import { rowsOf } from "../loop/verdicts.ts";
+import { goBackTo } from "../store/checkpoints.ts";
 import { recordStart } from "../store/environment.ts";
 import { type FailureSet, loadFailures, saveFailures } from "../store/failures.ts";
+import { requireIntactLogs } from "../store/intact-logs.ts";
 import { removeEnd, rewindRun } from "../store/rewind.ts";
 import { latestCheckpoint, type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
 import { appendTraces } from "../store/traces.ts";
-import { requireSameRun } from "./checkpoint.ts";
+import { latestProgress, requireSameRun } from "./checkpoint.ts";
 import { type CollectEvent, collectRun } from "./collect-run.ts";
 import type { MulliganConfig } from "./config.ts";
 import { exportModel } from "./export.ts";
@@ -47,6 +49,8 @@ export interface ExperimentOptions {
   /** Collected before; default: collect now. */
   failures?: FailureSet;
   resume?: boolean;
+  /** With `resume`: an older checkpoint of the run to go on from. */
+  from?: string;
   signal?: AbortSignal;
   onEvent?: (event: ExperimentEvent) => void;
 }
@@ -62,13 +66,15 @@ export interface Results {
  */
 export async function runExperiment(setup: Setup, options: ExperimentOptions): Promise<Results | undefined> {
   const { config } = setup;
-  const { folder, resume = false, signal, onEvent = () => {} } = options;
+  const { folder, resume = false, from, signal, onEvent = () => {} } = options;
   if (resume) {
     await requireOwnSettings(folder, config);
+    if (from !== undefined) await goBackTo(folder, from);
+    await requireIntactLogs(folder);
+    const newest = await latestProgress(folder);
     await writeJsonAtomic(folder.config, config); // what may change has changed
-    await rewindRun(folder);
-    const { step = 0 } = (await latestCheckpoint(folder)) ?? {};
-    if (step < config.maxSteps) await removeEnd(folder);
+    await rewindRun(folder, newest?.evaluated);
+    if ((newest?.step ?? 0) < config.maxSteps) await removeEnd(folder);
   }
   const failures = await failuresFor(setup, options);
   const start = await startEvaluation(setup, options);

@@ -102,7 +102,7 @@ async function kept(folder: RunFolder | undefined, since: number): Promise<StepF
   const { header, failures } = await loadRefreshedFailures(path);
   if (header.step === since) return { failures, since };
   throw new MulliganError("data", `${path}: must be of step ${since}, got step ${header.step}`, {
-    hint: "resume from an older checkpoint: name it in the file latest",
+    hint: "go on from an older checkpoint, with --resume --from checkpoint-N",
   });
 }
 

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
 import { MAX_TEXT_BYTES, readJsonFile } from "../core/json-file.ts";
 import { isAdapterFolder } from "../engine/index.ts";
+import { verifyCheckpoint } from "../store/checkpoints.ts";
 import { latestCheckpoint, type RunFolder } from "../store/run-folder.ts";
 import { MulliganConfig } from "./config.ts";
 
@@ -23,7 +24,9 @@ export function requireFinished({ dir, config, testStart, testTrained, model }: 
  */
 export async function trainedWeights(folder: RunFolder): Promise<string> {
   const latest = await latestCheckpoint(folder);
-  return latest && isAdapterFolder(latest.path) ? latest.path : folder.model;
+  if (!latest || !isAdapterFolder(latest.path)) return folder.model;
+  await verifyCheckpoint(latest.path);
+  return latest.path;
 }
 
 /** Throws `MulliganError("data")`. */

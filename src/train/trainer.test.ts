@@ -223,8 +223,14 @@ test("a validation that a stop prevented comes first when the run goes on, and a
     };
     const stopped = ["evaluation 0", "step 1", "step 2", "checkpoint 2", "stopped 2"];
     expect(await run(2, false)).toEqual(stopped);
-    expect(await run(3, true)).toEqual(["evaluation 2", "step 3", "checkpoint 3", "stopped 3"]);
-    expect(await run(0, true)).toEqual(["evaluation 3", "done 3"]);
+    expect(await run(3, true)).toEqual([
+      "evaluation 2",
+      "checkpoint 2",
+      "step 3",
+      "checkpoint 3",
+      "stopped 3",
+    ]);
+    expect(await run(0, true)).toEqual(["evaluation 3", "checkpoint 3", "done 3"]);
   } finally {
     await rm(dir, { recursive: true });
   }

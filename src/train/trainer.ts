@@ -13,7 +13,7 @@ import type { Policy } from "../loop/policy.ts";
 import { meanSolved } from "../loop/retry.ts";
 import { type Rows, rowsOf } from "../loop/verdicts.ts";
 import type { RunFolder } from "../store/run-folder.ts";
-import { type Progress, resumeLatest, saveCheckpoint } from "./checkpoint.ts";
+import { type Progress, resumeLatest, saveCheckpoint, validated, withBest } from "./checkpoint.ts";
 import type { MulliganConfig } from "./config.ts";
 import { createHealthWatch } from "./health-watch.ts";
 import { requireCapabilities, requireItems, requireRoom } from "./preflight.ts";
@@ -85,7 +85,7 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
     if (!evaluate || config.eval.steps === 0 || signal?.aborted) return;
     try {
       const metrics = await evaluate(progress.step);
-      progress = { ...progress, evaluated: progress.step };
+      progress = validated(progress, metrics, config);
       yield { type: "evaluation", step: progress.step, metrics };
     } catch (error) {
       if (isNonFinite(error)) {
@@ -102,13 +102,20 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
     progress.evaluated < progress.step;
   async function* saveNow(): AsyncGenerator<TrainEvent> {
     if (!folder || savedStep === progress.step || !isSound) return;
+    progress = withBest(progress, config);
     const path = await saveCheckpoint(folder, engine, progress, config);
     savedStep = progress.step;
     yield { type: "checkpoint", step: progress.step, path };
   }
   const isDue = (every: number) => every > 0 && progress.step % every === 0;
 
-  if (!resumed || owesEvaluation()) yield* evaluateNow();
+  if (!resumed) yield* evaluateNow();
+  else if (owesEvaluation()) {
+    yield* evaluateNow();
+    // saved again: so it is what a run that was never stopped would have saved
+    if (!owesEvaluation()) savedStep = -1;
+    yield* saveNow();
+  }
   while (progress.step < config.maxSteps && !signal?.aborted) {
     const step = progress.step + 1;
     watch.lap();

@@ -157,6 +157,45 @@ test("with other settings it is refused, and nothing in its folder changes", asy
   expect(await snapshot(whole)).toEqual(before);
 });
 
+test("a damaged checkpoint or line is named, and going on from the checkpoint that is offered writes it anew", async () => {
+  const output = join(folder, "damaged");
+  const saving = { ...flags, "--output-dir": output, "--save-steps": 1, "--save-total-limit": 3 };
+  expect((await run("train", saving)).code).toBe(0);
+  const before = await stepsOf(output);
+  const [weights, traces] = [
+    join(output, "checkpoint-4", "optimizer.safetensors"),
+    join(output, "traces.jsonl"),
+  ];
+  for (const path of [weights, traces]) {
+    const bytes = await readFile(path);
+    bytes[bytes.length - 2]! ^= 0x80;
+    await writeFile(path, bytes);
+    const { code, err } = await resume(output);
+    expect([code, err]).toEqual([1, expect.stringContaining(`error: ${path}`)]);
+    expect(err).toContain(`: mulligan train --output-dir ${output} --resume --from checkpoint-3\n`);
+  }
+  expect((await resume(output, { "--from": "checkpoint-3" })).code).toBe(0);
+  expect(await stepsOf(output)).toEqual(before);
+  expect(await weightsOf(output)).toBe(await weightsOf(whole));
+  const kept = (await readdir(output)).filter((name) => name.startsWith("checkpoint-"));
+  const best = (await readFile(join(output, "best"), "utf8")).trim();
+  expect(kept).toHaveLength(3);
+  expect(kept).toEqual(expect.arrayContaining([best, "checkpoint-3", "checkpoint-4"]));
+  const evaluated = await Promise.all(
+    [best, "best"].map((name) => runArgv(["eval", "--checkpoint", join(output, name)])),
+  );
+  expect(evaluated.map(({ code }) => code)).toEqual([0, 0]);
+  expect(evaluated[0]!.out).toBe(evaluated[1]!.out);
+  await writeFile(join(output, best, "config.json"), "{}");
+  const refused = await runArgv(["eval", "--checkpoint", join(output, "best")]);
+  expect([refused.code, refused.err]).toEqual([
+    1,
+    expect.stringMatching(/^error: .*config\.json: must be \d+ bytes/),
+  ]);
+  const alone = await run("train", { ...flags, "--output-dir": output, "--from": "checkpoint-3" });
+  expect(alone.err).toMatch(/^error: from: goes with --resume, got "checkpoint-3" without it\nhint: /);
+});
+
 test("while another process works on it, every command that would write into it is refused", async () => {
   const before = await snapshot(whole);
   await whileLocked(whole, async () => {

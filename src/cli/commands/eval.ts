@@ -27,7 +27,7 @@ export function registerEval(program: Command, context: CliContext): void {
     .optionsGroup("What to evaluate:")
     .option(
       "--checkpoint <folder>",
-      "a run folder (its newest checkpoint) or one checkpoint (default: --model itself)",
+      "a run folder (its newest checkpoint), one checkpoint, or run/best (default: --model itself)",
     )
     .addOption(
       new Option("--split <name>", "problems to use").choices(["validation", "test"]).default("test"),

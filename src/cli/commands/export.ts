@@ -26,7 +26,7 @@ export function registerExport(program: Command, context: CliContext): void {
     .optionsGroup("What to export:")
     .option(
       "--checkpoint <folder>",
-      "a run folder (its newest checkpoint) or one checkpoint (default: --model itself)",
+      "a run folder (its newest checkpoint), one checkpoint, or run/best (default: --model itself)",
     )
     .addOption(
       new Option("--format <name>", "form of the weights").choices(EXPORT_FORMATS).default("safetensors"),

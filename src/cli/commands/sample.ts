@@ -36,7 +36,7 @@ export function registerSample(program: Command, context: CliContext): void {
     .addOption(new Option("--count <int>", "episodes to show").argParser(positiveInteger("count")).default(3))
     .option(
       "--checkpoint <folder>",
-      "a run folder (its newest checkpoint) or one checkpoint (default: --model itself)",
+      "a run folder (its newest checkpoint), one checkpoint, or run/best (default: --model itself)",
     )
     .addOption(
       new Option("--split <name>", "problems to use")

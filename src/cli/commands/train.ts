@@ -1,5 +1,6 @@
 /** `mulligan train`: stage 2 of the method, with collecting and evaluation around it. Parses, calls, prints. */
 import type { Command } from "commander";
+import { MulliganError } from "../../core/errors.ts";
 import { type CliContext, configFromOptions, type Options } from "../context.ts";
 import { experiment } from "../experiment.ts";
 import { addConfigFlags, GROUPS, type GroupName } from "../flags.ts";
@@ -22,6 +23,7 @@ interface TrainOptions extends Options {
   failures?: string;
   allowMismatch?: boolean;
   resume?: boolean;
+  from?: string;
   clean?: boolean;
   dryRun?: boolean;
 }
@@ -38,6 +40,7 @@ export function registerTrain(program: Command, context: CliContext): void {
     .option("--failures <file>", "failures.jsonl of `mulligan collect` (default: collect first)")
     .option("--allow-mismatch", "use --failures that another model, tokenizer or task made, too")
     .option("--resume", "continue the run in --output-dir from its newest checkpoint")
+    .option("--from <checkpoint>", "with --resume: an older checkpoint to go on from, such as checkpoint-40")
     .option("--clean", "remove the run that is in --output-dir first")
     .option("--dry-run", "print the resolved settings and the planned memory, and stop")
     .addHelpText("after", HELP)
@@ -48,8 +51,14 @@ export function registerTrain(program: Command, context: CliContext): void {
         await showPlan(config, context);
         return;
       }
-      const { failures, allowMismatch = false, resume = false, clean = false } = options;
-      const command = { resume, clean, allowMismatch, ...(failures !== undefined && { failures }) };
+      const { failures, from, allowMismatch = false, resume = false, clean = false } = options;
+      if (from !== undefined && !resume) {
+        throw new MulliganError("config", `from: goes with --resume, got "${from}" without it`, {
+          hint: "add --resume, or start another run from a checkpoint with --fork",
+        });
+      }
+      const given = { ...(failures !== undefined && { failures }), ...(from !== undefined && { from }) };
+      const command = { resume, clean, allowMismatch, ...given };
       await experiment(config, command, context);
     });
 }

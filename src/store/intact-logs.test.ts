@@ -1,0 +1,41 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { requireIntactLogs } from "./intact-logs.ts";
+import { type RunFolder, runFolderAt } from "./run-folder.ts";
+
+let folder: RunFolder;
+beforeEach(async () => {
+  folder = runFolderAt(await mkdtemp(join(tmpdir(), "mulligan-logs-")));
+  for (const step of [2, 4]) await mkdir(join(folder.dir, `checkpoint-${step}`));
+  await writeFile(folder.latest, "checkpoint-4\n");
+});
+afterEach(() => rm(folder.dir, { recursive: true }));
+
+const lines = (...steps: number[]) => steps.map((step) => `{"step":${step},"x":"y"}\n`).join("");
+const damaged = (step: number) => `{"step":${step},"x":"y\u0000"}\n`;
+
+test("a damaged line that would be kept is named, with the checkpoint that it is written anew from", async () => {
+  await writeFile(folder.metrics, lines(1, 2, 3) + damaged(4));
+  await expect(requireIntactLogs(folder)).rejects.toMatchObject({
+    code: "data",
+    message: expect.stringMatching(/metrics\.jsonl, line 4: must be one complete JSON value/),
+    hint: expect.stringMatching(/--resume --from checkpoint-2$/),
+  });
+  await writeFile(folder.metrics, lines(1, 2, 3, 4));
+  await writeFile(folder.traces, `{"kind":"traces","version":1}\n${lines(1)}${damaged(1)}${lines(2, 3, 4)}`);
+  await expect(requireIntactLogs(folder)).rejects.toMatchObject({
+    message: expect.stringMatching(/traces\.jsonl, line 3: /),
+    hint: expect.stringMatching(/--clean$/),
+  });
+});
+
+test("what is written again anyway may be damaged or torn", async () => {
+  await writeFile(folder.metrics, `${lines(1, 2, 3, 4) + damaged(5)}{"step":6,"x`);
+  await writeFile(folder.timings, `${lines(1, 2, 3, 4)}{"st`);
+  await expect(requireIntactLogs(folder)).resolves.toBeUndefined();
+  await rm(folder.latest);
+  await writeFile(folder.metrics, damaged(1));
+  await expect(requireIntactLogs(folder)).resolves.toBeUndefined();
+});
