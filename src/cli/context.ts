@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { MulliganError } from "../core/errors.ts";
-import { checkpointNamedIn, verifyCheckpoint } from "../store/checkpoints.ts";
-import { latestCheckpoint, type RunFolder, runFolderAt } from "../store/run-folder.ts";
+import { findCheckpoint, verifyCheckpoint } from "../store/checkpoints.ts";
+import { type RunFolder, runFolderAt } from "../store/run-folder.ts";
 import { isTaskFile } from "../tasks/load-task.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { holdsWeights } from "../train/setup.ts";
@@ -29,6 +29,7 @@ export type Options = Readonly<Record<string, unknown>> & {
   preset?: string;
   resume?: boolean;
   checkpoint?: string;
+  fork?: string;
 };
 
 /**
@@ -42,7 +43,7 @@ export async function configFromOptions(
   context: CliContext,
   { discover = true } = {},
 ): Promise<MulliganConfig> {
-  const { preset, config, resume, checkpoint } = options;
+  const { preset, config, resume, checkpoint = options.fork } = options;
   const flags = flagsFromOptions(options);
   const sources = { presets: context.presets, flags, ...(preset !== undefined && { preset }) };
   const at = (dir: string) => runFolderAt(resolve(context.folder, dir));
@@ -92,8 +93,7 @@ const hasFailures = ({ failures }: RunFolder) => existsSync(failures);
 /** The folder of weights that --checkpoint names: a checkpoint itself, a run's newest one, or what a run's `best` names. */
 export async function checkpointFrom({ checkpoint }: Options): Promise<{ checkpoint?: string }> {
   if (checkpoint === undefined) return {};
-  const newest = async () => (await latestCheckpoint(runFolderAt(checkpoint)))?.path;
-  const folder = (await newest()) ?? (await checkpointNamedIn(checkpoint)) ?? checkpoint;
+  const folder = await findCheckpoint(checkpoint);
   if (holdsWeights(folder)) {
     await verifyCheckpoint(folder);
     return { checkpoint: folder };

@@ -1,5 +1,7 @@
 /** What `demo` and `train` share: a whole run with its progress, and what it found. */
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import { MulliganError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import { shellWord } from "../core/shell.ts";
 import { renderExamples, renderReport } from "../evaluate/index.ts";
@@ -8,6 +10,7 @@ import { loadFailures } from "../store/failures.ts";
 import { inRunFolder, type RunFolder, type RunFolderOptions, runFolderAt } from "../store/run-folder.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { runExperiment } from "../train/experiment.ts";
+import { type Fork, findFork } from "../train/fork.ts";
 import { tryLargest } from "../train/memory.ts";
 import { describeSampling, originOf, requireSameSource } from "../train/origin.ts";
 import { requireLearner } from "../train/preflight.ts";
@@ -25,6 +28,8 @@ export interface ExperimentCommand extends RunFolderOptions {
   failures?: string;
   /** Use it even when another model, tokenizer or task made it. */
   allowMismatch?: boolean;
+  /** Another run or one of its checkpoints to start from. */
+  fork?: string;
   /** With `resume`: an older checkpoint to go on from. */
   from?: string;
   /** Also print three episodes that a person can read. */
@@ -33,11 +38,21 @@ export interface ExperimentCommand extends RunFolderOptions {
 
 export async function experiment(
   config: MulliganConfig,
-  { failures: file, allowMismatch = false, examples, from, ...folderOptions }: ExperimentCommand,
+  {
+    failures: file,
+    allowMismatch = false,
+    examples,
+    from,
+    fork: origin,
+    ...folderOptions
+  }: ExperimentCommand,
   { stdout, stderr, signal }: CliContext,
 ): Promise<void> {
   requireLearner(config);
-  const failures = file === undefined ? undefined : await loadFailures(file);
+  const fork = origin === undefined ? undefined : await findFork(origin);
+  if (fork) requireOwnFolder(config, fork);
+  const source = file ?? fork?.run.failures;
+  const failures = source === undefined ? undefined : await loadFailures(source);
   const prepared = await prepareSetup(config, downloadOptions({ stderr, signal }));
   const memory = await checkMemory(config, prepared, { stderr }).catch(async (error) => {
     await prepared.close();
@@ -63,6 +78,7 @@ export async function experiment(
         onEvent: view.show,
         ...(folderOptions.resume && { resume: true, ...(from !== undefined && { from }) }),
         ...(failures && { failures }),
+        ...(fork && { fork }),
       }).catch((error) => {
         if (signal.aborted && error === signal.reason) return undefined;
         throw error;
@@ -84,6 +100,19 @@ export async function experiment(
     if (folder) await listWarnings(folder, stderr);
     await closeSetup(setup, stderr);
   }
+}
+
+/** A run that is forked stays as it is, also when its folder is to be cleaned. */
+function requireOwnFolder({ outputDir }: MulliganConfig, { run }: Fork): void {
+  const real = (dir: string) => (existsSync(dir) ? realpathSync(dir) : resolve(dir));
+  if (real(outputDir) !== real(run.dir)) return;
+  throw new MulliganError(
+    "config",
+    `fork: must go into a folder of its own, got that of the run, "${outputDir}"`,
+    {
+      hint: "name a new one with --output-dir; --resume goes on in the run's own folder",
+    },
+  );
 }
 
 /** Says how a run goes on otherwise than it was last computed. */

@@ -9,7 +9,7 @@ import { unwritable, writeAtomic } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
 import { shellWord } from "../core/shell.ts";
 import { verifyDigests } from "./digests.ts";
-import { checkpointAt, type RunFolder, runFolderAt } from "./run-folder.ts";
+import { checkpointAt, latestCheckpoint, type RunFolder, runFolderAt } from "./run-folder.ts";
 
 const NAME = /^checkpoint-(\d+)$/;
 
@@ -25,6 +25,17 @@ export async function checkpointNamedIn(file: string): Promise<string | undefine
   const name = (await readFile(file, "utf8").catch(() => "")).trim();
   const step = NAME.exec(name)?.[1];
   return step === undefined ? undefined : checkpointAt(runFolderAt(dirname(file)), Number(step));
+}
+
+/** What a person names a checkpoint by: a run (its newest one), a file such as run/best, or the checkpoint itself. */
+export async function findCheckpoint(name: string): Promise<string> {
+  return (await latestCheckpoint(runFolderAt(name)))?.path ?? (await checkpointNamedIn(name)) ?? name;
+}
+
+/** How many steps a checkpoint's run had done, by its name; undefined when it has another name. */
+export function stepOf(checkpoint: string): number | undefined {
+  const step = NAME.exec(basename(checkpoint))?.[1];
+  return step === undefined ? undefined : Number(step);
 }
 
 /** Points `best` at a checkpoint, if that is still there; without one there is no such file. Throws `MulliganError("io")`. */
@@ -75,11 +86,9 @@ export async function wayBack(folder: RunFolder, before: number): Promise<string
 
 /** Throws `MulliganError("checkpoint")` when a file of it is not as it was written, with the way back where it is a run's. */
 export async function verifyCheckpoint(path: string): Promise<void> {
-  const step = NAME.exec(basename(path))?.[1];
+  const step = stepOf(path);
   const hint =
-    step === undefined
-      ? "take it from a copy"
-      : await wayBack(runFolderAt(dirname(resolve(path))), Number(step));
+    step === undefined ? "take it from a copy" : await wayBack(runFolderAt(dirname(resolve(path))), step);
   await verifyDigests(path, hint);
 }
 

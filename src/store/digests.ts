@@ -11,15 +11,15 @@ import { MulliganError } from "../core/errors.ts";
 import { writeJsonAtomic } from "./run-folder.ts";
 import { Digests } from "./wire.ts";
 
-const FILE = "digests.json";
+export const DIGESTS_FILE = "digests.json";
 
 /** Of every file in the folder. Throws `MulliganError("io")`. */
 export async function writeDigests(folder: string): Promise<void> {
   const files: Digests["files"] = {};
   for (const name of (await readdir(folder)).sort()) {
-    if (name !== FILE) files[name] = await digestOf(join(folder, name));
+    if (name !== DIGESTS_FILE) files[name] = await digestOf(join(folder, name));
   }
-  await writeJsonAtomic(join(folder, FILE), { version: 1, files } satisfies Digests);
+  await writeJsonAtomic(join(folder, DIGESTS_FILE), { version: 1, files } satisfies Digests);
 }
 
 /**
@@ -27,7 +27,7 @@ export async function writeDigests(folder: string): Promise<void> {
  * names the file which is not as it was written; `hint` says where to go from there.
  */
 export async function verifyDigests(folder: string, hint: string): Promise<void> {
-  const path = join(folder, FILE);
+  const path = join(folder, DIGESTS_FILE);
   if (!existsSync(path)) return;
   const damaged = (file: string, rule: string, cause?: unknown) =>
     new MulliganError("checkpoint", `${file}: ${rule}`, { hint, cause });

@@ -7,9 +7,10 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
 import { readJsonFile } from "../core/json-file.ts";
+import { shellWord } from "../core/shell.ts";
 import type { Engine } from "../engine/contract.ts";
 import { nameBest, removeOldCheckpoints, verifyCheckpoint, wayBack } from "../store/checkpoints.ts";
-import { writeDigests } from "../store/digests.ts";
+import { DIGESTS_FILE, writeDigests } from "../store/digests.ts";
 import {
   checkpointAt,
   latestCheckpoint,
@@ -20,6 +21,9 @@ import {
 import { MulliganConfig } from "./config.ts";
 
 const stateFile = "trainer_state.json";
+
+/** Of a checkpoint, those that are not the engine's. */
+export const STATE_FILES: readonly string[] = [stateFile, DIGESTS_FILE];
 
 /** Where a run stands after `step` steps. */
 const Progress = z.strictObject({
@@ -85,11 +89,16 @@ export async function saveCheckpoint(
 ): Promise<string> {
   const path = await writeCheckpoint(folder, progress.step, async (path) => {
     await engine.saveState(path);
-    await writeJsonAtomic(join(path, stateFile), { version: 1, ...progress, config });
-    await writeDigests(path);
+    await writeState(path, progress, config);
   });
   await settle(folder, progress, config);
   return path;
+}
+
+/** What a checkpoint holds beside the engine's files, which are there already. Throws `MulliganError("io")`. */
+export async function writeState(dir: string, progress: Progress, config: MulliganConfig): Promise<void> {
+  await writeJsonAtomic(join(dir, stateFile), { version: 1, ...progress, config });
+  await writeDigests(dir);
 }
 
 /** `best` and what may be removed follow from the newest checkpoint: a kill before this is made good when the run goes on. */
@@ -123,7 +132,8 @@ export async function latestProgress(folder: RunFolder): Promise<Progress | unde
   return latest && (await readState(folder, latest.step));
 }
 
-async function readState(folder: RunFolder, step: number): Promise<z.infer<typeof TrainerState>> {
+/** What a checkpoint says of its run. Throws `MulliganError("checkpoint")`. */
+export async function readState(folder: RunFolder, step: number): Promise<z.infer<typeof TrainerState>> {
   const path = join(checkpointAt(folder, step), stateFile);
   try {
     return TrainerState.parse(await readJsonFile(path));
@@ -139,16 +149,29 @@ async function readState(folder: RunFolder, step: number): Promise<z.infer<typeo
 /** Throws `MulliganError("config")` when a run that is continued would compute something else. */
 export function requireSameRun(saved: MulliganConfig, config: MulliganConfig): void {
   const before = settingsOf(saved);
+  requireSameSchedule(saved, config);
   for (const [path, value] of Object.entries(settingsOf(config))) {
     if (changeable.includes(path) || isDeepStrictEqual(before[path], value)) continue;
     throw new MulliganError(
       "config",
       `${path}: must be as when the run began, ${JSON.stringify(before[path])}, got ${JSON.stringify(value)}`,
       {
-        hint: `a resumed run may only change ${changeable.join(", ")}; start another one with --output-dir`,
+        hint: `a resumed run may only change ${changeable.join(", ")}; fork another one from it with --fork and --output-dir`,
       },
     );
   }
+}
+
+/** A rate that falls towards the last step has fallen otherwise until now than if there had been more steps or fewer. */
+function requireSameSchedule(
+  saved: MulliganConfig,
+  { maxSteps, lrSchedulerType, outputDir }: MulliganConfig,
+): void {
+  if (saved.lrSchedulerType === "constant" || saved.maxSteps === maxSteps) return;
+  const rule = `maxSteps: must be as when the run began, ${saved.maxSteps}, with lrSchedulerType ${lrSchedulerType}`;
+  throw new MulliganError("config", `${rule}, got ${maxSteps}`, {
+    hint: `start another run that goes on from here: mulligan train --fork ${shellWord(outputDir)} --max-steps ${maxSteps} --output-dir …`,
+  });
 }
 
 /** By dotted path. */

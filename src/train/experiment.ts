@@ -35,6 +35,7 @@ import { latestProgress, requireSameRun } from "./checkpoint.ts";
 import { type CollectEvent, collectRun } from "./collect-run.ts";
 import type { MulliganConfig } from "./config.ts";
 import { exportModel } from "./export.ts";
+import { beginFork, type Fork } from "./fork.ts";
 import { requireKnown } from "./preflight.ts";
 import { evaluationDecoding } from "./sampling.ts";
 import { readRunConfig, readRunJson } from "./saved-run.ts";
@@ -49,6 +50,8 @@ export interface ExperimentOptions {
   /** Collected before; default: collect now. */
   failures?: FailureSet;
   resume?: boolean;
+  /** Go on from a checkpoint of another run, by default with its failures. */
+  fork?: Fork;
   /** With `resume`: an older checkpoint of the run to go on from. */
   from?: string;
   signal?: AbortSignal;
@@ -64,8 +67,9 @@ export interface Results {
  * Runs all stages. Returns undefined when the signal stopped training, throws its reason when it stopped collecting or an
  * evaluation: resume goes on from what is in the folder.
  */
-export async function runExperiment(setup: Setup, options: ExperimentOptions): Promise<Results | undefined> {
+export async function runExperiment(setup: Setup, given: ExperimentOptions): Promise<Results | undefined> {
   const { config } = setup;
+  const options = await forked(setup, given);
   const { folder, resume = false, from, signal, onEvent = () => {} } = options;
   if (resume) {
     await requireOwnSettings(folder, config);
@@ -105,6 +109,14 @@ export async function runExperiment(setup: Setup, options: ExperimentOptions): P
   return { comparison, examples: pickExamples(start, trained) };
 }
 
+/** A run that was forked is one to resume. */
+async function forked(setup: Setup, options: ExperimentOptions): Promise<ExperimentOptions> {
+  const { fork, failures, folder } = options;
+  if (!fork) return options;
+  await beginFork(fork, folder, { setup, failures: failures ?? (await loadFailures(fork.run.failures)) });
+  return { ...options, resume: true };
+}
+
 async function failuresFor(setup: Setup, options: ExperimentOptions): Promise<readonly Failure[]> {
   const { folder, resume } = options;
   const isCopied = resume && existsSync(folder.failures);
@@ -117,7 +129,7 @@ async function failuresFor(setup: Setup, options: ExperimentOptions): Promise<re
   if (!kept) return (await collectRun(setup, options)).failures;
   requireKnown(kept.failures, rowsOf(await setup.task.problems("train")), setup.policy);
   const { step = 0 } = (await latestCheckpoint(folder)) ?? {};
-  await recordStart(folder, await describeStart(setup, step));
+  if (!options.fork) await recordStart(folder, await describeStart(setup, step));
   if (!isCopied) {
     await writeJsonAtomic(folder.config, setup.config);
     await saveFailures(folder.failures, kept);

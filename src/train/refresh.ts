@@ -12,6 +12,7 @@ import { streams } from "../loop/streams.ts";
 import { type FailureSet, loadRefreshedFailures, saveFailures } from "../store/failures.ts";
 import { type RunFolder, refreshedAt } from "../store/run-folder.ts";
 import type { RefreshHeader } from "../store/wire.ts";
+import type { MulliganConfig } from "./config.ts";
 import { mostItemsPerStep } from "./feed.ts";
 import { attemptDecoding, type SourceSetup } from "./sampling.ts";
 
@@ -23,6 +24,11 @@ export interface StepFailures {
   collected?: RefreshHeader;
 }
 
+/** The first step that learns from the same failures as this one. */
+export function refreshBefore(step: number, { collect: { refreshSteps: every } }: MulliganConfig): number {
+  return every === 0 ? 1 : step - ((step - 1) % every);
+}
+
 /**
  * The failures of a step, for steps in order. They are kept in the folder, since the weights that made them are gone
  * when a run is resumed between two refreshes. Throws `MulliganError("data")` when what was kept is damaged.
@@ -32,7 +38,6 @@ export function createFailureFeed(
   stage1: readonly Failure[],
   folder?: RunFolder,
 ): (step: number) => Promise<StepFailures> {
-  const every = setup.config.collect.refreshSteps;
   let current: StepFailures = { failures: stage1, since: 1 };
   const at = async (since: number) => (since === current.since ? current : kept(folder, since));
   const use = async (set: FailureSet<RefreshHeader>) => {
@@ -40,13 +45,13 @@ export function createFailureFeed(
     current = { failures: set.failures, since: set.header.step };
   };
   return async (step) => {
-    const since = every === 0 ? 1 : step - ((step - 1) % every);
+    const since = refreshBefore(step, setup.config);
     // collected even when a file is there: sampling leaves the engine's caches as they were in the run that was stopped
     if (since === step && step > 1) {
       const anew = await collectAnew(setup, step).catch(async (error) => {
         // the step will be dropped, and those after it go on with the failures that there were
         if (isNonFinite(error)) {
-          const { failures } = await at(since - every);
+          const { failures } = await at(refreshBefore(since - 1, setup.config));
           await use({ header: nothingCollected(step), failures: [...failures] });
         }
         throw error;

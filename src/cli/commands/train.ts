@@ -17,6 +17,10 @@ Examples:
   $ mulligan train --task gsm8k --task-options '{"source": "hf:openai/gsm8k:main/train"}' --model org/name
   $ mulligan train --preset mini --dry-run                settings and memory a run would have
   $ mulligan train --output-dir runs/first --resume       continue after Ctrl-C
+  $ mulligan train --fork runs/first/checkpoint-40 --learning-rate 5e-5 --output-dir runs/second
+
+A fork takes the checkpoint's weights and optimiser state, the run's failures and its settings, which flags change. Steps count
+on: from checkpoint-40 with --max-steps 60 it trains 20 more. The run that it starts from stays as it is.
 `;
 
 interface TrainOptions extends Options {
@@ -24,8 +28,27 @@ interface TrainOptions extends Options {
   allowMismatch?: boolean;
   resume?: boolean;
   from?: string;
+  fork?: string;
   clean?: boolean;
   dryRun?: boolean;
+}
+
+function requireOneStart({ resume = false, from, fork, config, outputDir }: TrainOptions): void {
+  if (from !== undefined && !resume) {
+    throw new MulliganError("config", `from: goes with --resume, got "${from}" without it`, {
+      hint: "add --resume, or start another run from a checkpoint with --fork",
+    });
+  }
+  if (fork === undefined) return;
+  if (resume) {
+    throw new MulliganError("config", "resume, fork: must not be given together", {
+      hint: "--resume continues the run in --output-dir, --fork starts another one from it",
+    });
+  }
+  if (outputDir !== undefined || config !== undefined) return;
+  throw new MulliganError("config", "fork: must go into a folder of its own, got none", {
+    hint: "name a new one with --output-dir",
+  });
 }
 
 export function registerTrain(program: Command, context: CliContext): void {
@@ -41,24 +64,25 @@ export function registerTrain(program: Command, context: CliContext): void {
     .option("--allow-mismatch", "use --failures that another model, tokenizer or task made, too")
     .option("--resume", "continue the run in --output-dir from its newest checkpoint")
     .option("--from <checkpoint>", "with --resume: an older checkpoint to go on from, such as checkpoint-40")
+    .option("--fork <run>", "start another run from a run's newest checkpoint, run/best or run/checkpoint-N")
     .option("--clean", "remove the run that is in --output-dir first")
     .option("--dry-run", "print the resolved settings and the planned memory, and stop")
     .addHelpText("after", HELP)
     .action(async (options: TrainOptions) => {
+      requireOneStart(options);
       const config = await configFromOptions(options, context);
       if (options.dryRun) {
         context.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
         await showPlan(config, context);
         return;
       }
-      const { failures, from, allowMismatch = false, resume = false, clean = false } = options;
-      if (from !== undefined && !resume) {
-        throw new MulliganError("config", `from: goes with --resume, got "${from}" without it`, {
-          hint: "add --resume, or start another run from a checkpoint with --fork",
-        });
-      }
-      const given = { ...(failures !== undefined && { failures }), ...(from !== undefined && { from }) };
-      const command = { resume, clean, allowMismatch, ...given };
+      const { failures, from, fork, allowMismatch = false, resume = false, clean = false } = options;
+      const command = {
+        ...{ resume, clean, allowMismatch },
+        ...(failures !== undefined && { failures }),
+        ...(from !== undefined && { from }),
+        ...(fork !== undefined && { fork }),
+      };
       await experiment(config, command, context);
     });
 }
