@@ -7,15 +7,14 @@ import { type Field, fields } from "./fields.ts";
 
 /** Headings of `--help`, each with the paths that stand under it (a whole section by "section."). */
 export const GROUPS = {
+  model: { heading: "What to run:", paths: ["model"] },
   run: {
     heading: "What to run:",
     paths: [
-      "model",
       "task",
       "taskOptions",
       "datasetRevisions",
       "chatTemplateKwargs",
-      "outputDir",
       "seed",
       "threads",
       "device",
@@ -62,6 +61,8 @@ export const GROUPS = {
     paths: ["eval.steps", "eval.validationProblems", "eval.testProblems", "eval.bootstrap"],
   },
   verifier: { heading: "Verifier of a task of one's own:", paths: ["verifier."] },
+  /** Of commands that write a run. */
+  folder: { heading: "Run folder:", paths: ["outputDir"] },
 } as const satisfies Record<string, { heading: string; paths: readonly string[] }>;
 
 export type GroupName = keyof typeof GROUPS;

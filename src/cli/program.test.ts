@@ -62,6 +62,21 @@ describe("help", () => {
   );
 });
 
+test("commands that write no run neither list where it would be nor take it", async () => {
+  for (const [name, ...required] of [["eval"], ["sample"], ["export", "--output", "y"]] as const) {
+    const { out } = await run(name, "--help");
+    expect(out).toMatch(/--model <text>/);
+    expect(out).not.toMatch(/--output-dir|--save-steps|--max-skipped-steps/);
+    expect(await run(name, ...required, "--output-dir", "x")).toEqual({
+      code: 1,
+      out: "",
+      err: `error: --output-dir: mulligan ${name} has no use for it\nhint: \`mulligan ${name} --help\` lists what there is\n`,
+    });
+  }
+  for (const name of ["demo", "train", "collect"])
+    expect((await run(name, "--help")).out).toMatch(/--output-dir/);
+});
+
 test("--version prints the package's version", async () => {
   expect(await run("--version")).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
 });

@@ -19,7 +19,8 @@ import { registerSwap } from "./commands/swap.ts";
 import { registerTrain } from "./commands/train.ts";
 import { registerTransfer } from "./commands/transfer.ts";
 import type { CliContext } from "./context.ts";
-import { normalizeFlags } from "./flags.ts";
+import { fields } from "./fields.ts";
+import { flagFromPath, normalizeFlags } from "./flags.ts";
 import { INTERRUPTED } from "./interrupt.ts";
 
 /** As in sysexits.h: an error inside the software. */
@@ -119,6 +120,13 @@ function usageError(error: CommanderError, program: Command, argv: readonly stri
     );
   }
   if (error.code === "commander.unknownOption") {
+    const isSetting = fields.some(({ path }) => flagFromPath(path) === wrong);
+    if (command && isSetting) {
+      return new MulliganError("config", `${wrong}: mulligan ${command.name()} has no use for it`, {
+        hint: help,
+        cause: error,
+      });
+    }
     const options = (command ?? program).options.flatMap(({ long }) => long ?? []);
     return named("flag", options);
   }

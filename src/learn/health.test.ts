@@ -149,9 +149,13 @@ describe.each<[string, Metrics[], string, RegExp]>([
   });
 });
 
-test("every kind has a series of its own above", () => {
+test("every kind has a series of its own above, and a place in the guide", () => {
   const tested = readFileSync(new URL(import.meta.url), "utf8");
-  for (const { kind } of CHECKS) expect(tested).toContain(`"${kind}`);
+  const guide = readFileSync(new URL("../../docs/guide/when-it-does-not-learn.md", import.meta.url), "utf8");
+  for (const { kind } of CHECKS) {
+    expect(tested).toContain(`"${kind}`);
+    expect(guide).toContain(`\`${kind}\``);
+  }
 });
 
 describe("is not told", () => {

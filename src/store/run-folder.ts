@@ -225,6 +225,13 @@ export async function latestCheckpoint(
   return step === undefined ? undefined : { step: Number(step), path: checkpointAt(folder, Number(step)) };
 }
 
+/** Steps of the complete checkpoints, ascending. */
+export async function checkpointSteps(folder: RunFolder): Promise<number[]> {
+  const names = await readdir(folder.dir);
+  const steps = names.flatMap((name) => /^checkpoint-(\d+)$/.exec(name)?.[1] ?? []);
+  return steps.map(Number).sort((a, b) => a - b);
+}
+
 /** Writes indented JSON, whole or not at all. Throws `MulliganError("io")`. */
 export async function writeJsonAtomic(path: string, value: unknown): Promise<void> {
   await writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { COMMIT, fakeHub } from "../hub/fake-hub.test.kit.ts";
 import { MulliganConfig } from "./config.ts";
-import { type HubEvent, openSetup } from "./setup.ts";
+import { type HubEvent, openSetup, prepareSetup } from "./setup.ts";
 
 test("one thread per core becomes the number that a run writes down and goes on with", async () => {
   for (const [asked, used] of [
@@ -17,6 +17,30 @@ test("one thread per core becomes the number that a run writes down and goes on 
     expect(setup.policy.engine.info.threads).toBe(used);
     await setup.close();
   }
+});
+
+test("splits that have fewer problems than asked for are named, and what they have is used", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mulligan-setup-"));
+  const task = join(folder, "task.ts");
+  writeFileSync(
+    task,
+    `import { defineTask } from "mulligan/tasks";
+     const rows = (count: number) => Array.from({ length: count }, (_, i) => "copy: " + i);
+     export default defineTask({ rows: { train: rows(5), validation: rows(3), test: rows(4) }, prompt: (row) => row,
+       reflectionPrompt: "why", verify: () => true });`,
+  );
+  const evaluation = { validationProblems: 3, testProblems: 1000 };
+  const settings = MulliganConfig.parse({
+    ...{ model: "mini", task, collect: { maxProblems: 6 }, eval: evaluation },
+  });
+  const warnings: string[] = [];
+  const prepared = await prepareSetup(settings, { onWarning: (message) => warnings.push(message) });
+  expect(warnings).toEqual([
+    "the task has fewer problems than asked for: 6 train problems, got 5; 1000 test problems, got 4",
+  ]);
+  expect(prepared.problems.test).toHaveLength(4);
+  await prepared.close();
+  rmSync(folder, { recursive: true });
 });
 
 test("chatTemplateKwargs reach the model's chat template", async () => {

@@ -55,6 +55,8 @@ export interface PrepareOptions {
   splits?: readonly Split[];
   /** How a model or data set of the hub is coming. */
   onHubEvent?: (event: HubEvent) => void;
+  /** Told of what a person should know and nothing fails of. */
+  onWarning?: (message: string) => void;
   /** Stops fetching it. */
   signal?: AbortSignal;
   /** Where the hub's settings are read. Default: the process's own. */
@@ -97,13 +99,15 @@ export async function findModel(
 /** Throws `MulliganError` where model, task or a problem cannot be used. Close it, or its verifier stays. */
 export async function prepareSetup(
   settings: MulliganConfig,
-  { splits = SPLITS, onHubEvent: onEvent, ...fetching }: PrepareOptions = {},
+  { splits = SPLITS, onHubEvent: onEvent, onWarning, ...fetching }: PrepareOptions = {},
 ): Promise<Prepared> {
   const hub = { ...fetching, onEvent, revisions: settings.datasetRevisions };
   const { task, close } = await openTask(settings.task, { ...settings, hub });
   try {
     const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };
     for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
+    const shortage = shortageOf(settings, problems, splits);
+    if (shortage) onWarning?.(shortage);
     // last: it may take long
     const { folder, model } = await findModel(settings.model, { onEvent, ...fetching });
     const chat = await loadChat(folder, settings.chatTemplateKwargs);
@@ -193,6 +197,19 @@ export function holdsWeights(folder: string): boolean {
 function countOf({ collect, eval: evaluation }: MulliganConfig, split: Split): number {
   if (split === "train") return collect.maxProblems;
   return split === "test" ? evaluation.testProblems : evaluation.validationProblems;
+}
+
+/** Which splits have fewer problems than the configuration asks for. */
+function shortageOf(
+  settings: MulliganConfig,
+  problems: Setup["problems"],
+  splits: readonly Split[],
+): string | undefined {
+  const short = splits.flatMap((split) => {
+    const [got, asked] = [problems[split].length, countOf(settings, split)];
+    return got < asked ? [`${asked} ${split} problems, got ${got}`] : [];
+  });
+  return short.length === 0 ? undefined : `the task has fewer problems than asked for: ${short.join("; ")}`;
 }
 
 /** The first `count` problems of a split. Throws `MulliganError("data")` when it has none. */

@@ -7,7 +7,7 @@ import { writeAtomic } from "../core/atomic-file.ts";
 import type { Group } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
 import type { Warning } from "../learn/health.ts";
-import { latestCheckpoint, type RunFolder, skippedAt } from "../store/run-folder.ts";
+import { checkpointAt, checkpointSteps, type RunFolder, skippedAt } from "../store/run-folder.ts";
 import type { Dropped, StepTaken } from "./step.ts";
 
 /** Keeps the batch in `skipped/step-N.json`. Throws `MulliganError("io")`. */
@@ -65,18 +65,23 @@ export function skippedWarning(step: number, dropped: Dropped, folder: RunFolder
   };
 }
 
-/** The end of a run whose steps come to nothing, or whose weights cannot be evaluated. */
+/**
+ * The end of a run whose steps come to nothing, or whose weights cannot be evaluated. A checkpoint is known to be good when its
+ * weights were sampled afterwards: those of `unsampled` and later steps never were.
+ */
 export async function divergence(
   message: string,
-  stage: Dropped["stage"],
-  folder: RunFolder | undefined,
+  { stage, unsampled, folder }: { stage: Dropped["stage"]; unsampled: number; folder: RunFolder | undefined },
 ): Promise<MulliganError> {
-  const latest = folder && (await latestCheckpoint(folder));
-  const good = latest
-    ? `the last good state is ${latest.path}`
-    : "no good state was saved: --save-steps keeps some";
-  const look = folder && stage === "training" ? `look into ${folder.skipped}; ` : "";
-  const goOn = stage === "training" ? ", or go on with the next batch by --resume" : "";
+  const isTraining = stage === "training";
+  const steps = folder ? await checkpointSteps(folder) : [];
+  const step = steps.filter((step) => isTraining || step < unsampled).at(-1);
+  const good =
+    folder && step !== undefined
+      ? `the last good state is ${checkpointAt(folder, step)}`
+      : "no good state was saved: --save-steps keeps some";
+  const look = folder && isTraining ? `look into ${folder.skipped}; ` : "";
+  const goOn = isTraining ? ", or go on with the next batch by --resume" : "";
   return new MulliganError("engine", message, {
     hint: `${look}start again with a lower --learning-rate or --max-grad-norm${goOn}; ${good}`,
   });

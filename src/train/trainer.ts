@@ -20,7 +20,7 @@ import { requireCapabilities, requireItems, requireRoom } from "./preflight.ts";
 import { createFailureFeed } from "./refresh.ts";
 import { divergence, keepSkipped, skippedWarning } from "./skipped.ts";
 import { attemptSource, episodeSource, type Source } from "./source.ts";
-import { type StepTaken, takeStep } from "./step.ts";
+import { type Dropped, type StepTaken, takeStep } from "./step.ts";
 import { createStopwatch, type Stopwatch } from "./stopwatch.ts";
 import { tracesOf } from "./traces.ts";
 import { createUndo } from "./undo.ts";
@@ -89,11 +89,13 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
       yield { type: "evaluation", step: progress.step, metrics };
     } catch (error) {
       if (isNonFinite(error)) {
-        throw await divergence(`validation of step ${progress.step}: ${error.message}`, "sampling", folder);
+        throw await diverged(`validation of step ${progress.step}: ${error.message}`, "sampling");
       }
       if (error !== signal?.reason) throw error; // else: it stopped because it was asked to
     }
   }
+  const diverged = (message: string, stage: Dropped["stage"]) =>
+    divergence(message, { stage, unsampled: progress.step - (progress.skipped ?? 0), folder });
   /** Was a validation due that a stop prevented? */
   const owesEvaluation = () =>
     evaluate !== undefined &&
@@ -143,7 +145,7 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
       if (progress.skipped! >= config.maxSkippedSteps || (step === config.maxSteps && !isSound)) {
         yield* saveNow();
         const count = `the last ${progress.skipped} steps were dropped, maxSkippedSteps is ${config.maxSkippedSteps}`;
-        throw await divergence(`step ${step}: ${count}: ${dropped.reason}`, dropped.stage, folder);
+        throw await diverged(`step ${step}: ${count}: ${dropped.reason}`, dropped.stage);
       }
     }
     if (isSound && (isDue(config.eval.steps) || step === config.maxSteps)) yield* evaluateNow();

@@ -32,7 +32,8 @@ export function registerCollect(program: Command, context: CliContext): void {
     .description(
       "Let the model attempt the training problems and keep every distinct failed attempt (stage 1 of the method).",
     );
-  addConfigFlags(command, ["run", "collect", "lengths", "sampling", "verifier"], Object.keys(context.presets))
+  const groups = ["model", "run", "collect", "lengths", "sampling", "verifier", "folder"] as const;
+  addConfigFlags(command, groups, Object.keys(context.presets))
     .optionsGroup("Run folder:")
     .option("--resume", "continue the collection in --output-dir where it stopped")
     .option("--clean", "remove the run that is in --output-dir first")

@@ -25,7 +25,8 @@ export function registerDemo(program: Command, context: CliContext): void {
     .description(
       "Collect failures, train on reflections, evaluate, and print the table: the whole method in minutes.",
     );
-  addConfigFlags(command, ["run", "collect", "method", "evalDraws", "eval"], Object.keys(context.presets))
+  const groups = ["model", "run", "collect", "method", "evalDraws", "eval", "folder"] as const;
+  addConfigFlags(command, groups, Object.keys(context.presets))
     .optionsGroup("Run folder:")
     .option("--clean", "remove the run that is in --output-dir first")
     .addHelpText("after", HELP)

@@ -23,7 +23,8 @@ export function registerEval(program: Command, context: CliContext): void {
     .description(
       "Measure how often the first try is right, how often the second one rescues it, and the controls.",
     );
-  addConfigFlags(command, ["run", "lengths", "evalDraws", "eval", "verifier"], Object.keys(context.presets))
+  const groups = ["model", "run", "lengths", "evalDraws", "eval", "verifier"] as const;
+  addConfigFlags(command, groups, Object.keys(context.presets))
     .optionsGroup("What to evaluate:")
     .option(
       "--checkpoint <folder>",

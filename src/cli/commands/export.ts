@@ -22,7 +22,7 @@ export function registerExport(program: Command, context: CliContext): void {
     .description(
       "Write a model, or what a run made of it, for transformers, PEFT, vLLM, llama.cpp or the browser.",
     );
-  addConfigFlags(command, ["run"], Object.keys(context.presets))
+  addConfigFlags(command, ["model"], Object.keys(context.presets))
     .optionsGroup("What to export:")
     .option(
       "--checkpoint <folder>",

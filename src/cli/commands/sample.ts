@@ -31,7 +31,7 @@ export function registerSample(program: Command, context: CliContext): void {
     .description(
       "Show episodes: the problem, the failed attempt, the reflection, the retry, and the verdicts.",
     );
-  addConfigFlags(command, ["run", "lengths", "evalDraws", "verifier"], Object.keys(context.presets))
+  addConfigFlags(command, ["model", "run", "lengths", "evalDraws", "verifier"], Object.keys(context.presets))
     .optionsGroup("What to show:")
     .addOption(new Option("--count <int>", "episodes to show").argParser(positiveInteger("count")).default(3))
     .option(

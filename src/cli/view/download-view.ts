@@ -3,12 +3,13 @@ import type { HubEvent, SetupOptions } from "../../train/setup.ts";
 import type { CliContext } from "../context.ts";
 import { createProgress, type Progress, type ProgressStream } from "./progress.ts";
 
-/** For `openSetup`: shows downloads on stderr, and lets Ctrl-C stop them. */
+/** For `openSetup`: shows downloads and warnings on stderr, and lets Ctrl-C stop the former. */
 export function downloadOptions({
   stderr,
   signal,
-}: Pick<CliContext, "stderr" | "signal">): Pick<SetupOptions, "onHubEvent" | "signal"> {
-  return { onHubEvent: createDownloadView(stderr), signal };
+}: Pick<CliContext, "stderr" | "signal">): Pick<SetupOptions, "onHubEvent" | "onWarning" | "signal"> {
+  const onWarning = (message: string) => void stderr.write(`warning: ${message}\n`);
+  return { onHubEvent: createDownloadView(stderr), onWarning, signal };
 }
 
 export function createDownloadView(stream: ProgressStream): (event: HubEvent) => void {

@@ -19,7 +19,8 @@ export async function listWarnings(folder: RunFolder, stream: ProgressStream): P
   stream.write("warnings of this run (docs/guide/when-it-does-not-learn.md):\n");
   for (const kind of new Set(warnings.map((warning) => warning.kind))) {
     const [first, ...again] = warnings.filter((warning) => warning.kind === kind);
-    const more = again.length > 0 ? ` (${again.length} more times, last at step ${again.at(-1)!.step})` : "";
+    const times = again.length === 1 ? "once more" : `${again.length} more times, last`;
+    const more = again.length === 0 ? "" : ` (${times} at step ${again.at(-1)!.step})`;
     stream.write(printable(`  step ${first!.step}, ${kind}: ${first!.message}${more}\n`));
   }
 }
