@@ -1,9 +1,10 @@
 /** A model of the hub as a folder. Its weights come last: what it is can be looked at before they are fetched. */
 import { MulliganError } from "../core/errors.ts";
+import { holdsWeights } from "../core/model-folder.ts";
 import { type CachedRepo, sizeOf } from "./cache.ts";
 import type { RemoteFile } from "./client.ts";
 import { type Fetching, type FetchOptions, fetchFromHub, startDownload } from "./fetch.ts";
-import { holdsWeights, lackingName, missingFile, pickFiles } from "./model-files.ts";
+import { lackingName, missingFile, pickFiles } from "./model-files.ts";
 import type { HubReference } from "./reference.ts";
 
 export interface HubModel {

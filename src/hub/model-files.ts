@@ -2,33 +2,22 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readJsonFile } from "../core/json-file.ts";
+import {
+  FILES_BESIDE_WEIGHTS,
+  isShard,
+  MAX_INDEX_BYTES,
+  WEIGHTS,
+  WEIGHTS_INDEX,
+} from "../core/model-folder.ts";
 
 const NEEDED = ["config.json", "tokenizer.json"];
-const WANTED = [
-  ...NEEDED,
-  "generation_config.json",
-  "tokenizer.model", // asked for by llama.cpp's converter of Phi-3
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "chat_template.jinja",
-];
-const WHOLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
-/** Largest index; the largest known have a few hundred kilobytes. */
-const MAX_INDEX_BYTES = 2 ** 24;
-const SHARD = /^model-\d{5}-of-\d{5}\.safetensors$/;
-
-/** Large ones; a model's other files say what they are. */
-export function holdsWeights(name: string): boolean {
-  return name === WHOLE || SHARD.test(name);
-}
 
 /** Those of a repository's files to fetch, weights last. Only names without a folder: no listing leads out of the cache. */
 export function pickFiles<File extends { path: string }>(files: readonly File[]): File[] {
-  const isWhole = files.some(({ path }) => path === WHOLE);
-  const isWeight = (path: string) => (isWhole ? path === WHOLE : path === INDEX || SHARD.test(path));
+  const isWhole = files.some(({ path }) => path === WEIGHTS);
+  const isWeight = (path: string) => (isWhole ? path === WEIGHTS : path === WEIGHTS_INDEX || isShard(path));
   return [
-    ...files.filter(({ path }) => WANTED.includes(path)),
+    ...files.filter(({ path }) => path === "config.json" || FILES_BESIDE_WEIGHTS.includes(path)),
     ...files.filter(({ path }) => isWeight(path)),
   ];
 }
@@ -36,19 +25,19 @@ export function pickFiles<File extends { path: string }>(files: readonly File[])
 /** The first file that is lacking among those of a repository, before any was fetched. */
 export function lackingName(names: readonly string[]): string | undefined {
   const needed = NEEDED.find((name) => !names.includes(name));
-  return needed ?? (names.includes(WHOLE) || names.includes(INDEX) ? undefined : WHOLE);
+  return needed ?? (names.includes(WEIGHTS) || names.includes(WEIGHTS_INDEX) ? undefined : WEIGHTS);
 }
 
 /** The first file that a snapshot folder lacks, or undefined when it is a whole model. */
 export async function missingFile(folder: string): Promise<string | undefined> {
   const isThere = (name: string) => existsSync(join(folder, name));
-  const lacking = lackingName([...NEEDED, WHOLE, INDEX].filter(isThere));
-  if (lacking !== undefined || isThere(WHOLE)) return lacking;
+  const lacking = lackingName([...NEEDED, WEIGHTS, WEIGHTS_INDEX].filter(isThere));
+  if (lacking !== undefined || isThere(WEIGHTS)) return lacking;
   try {
-    const { weight_map: map } = Object(await readJsonFile(join(folder, INDEX), MAX_INDEX_BYTES));
+    const { weight_map: map } = Object(await readJsonFile(join(folder, WEIGHTS_INDEX), MAX_INDEX_BYTES));
     const shards = [...new Set(Object.values(map as Record<string, unknown>))];
-    return shards.map(String).find((name) => !SHARD.test(name) || !isThere(name));
+    return shards.map(String).find((name) => !isShard(name) || !isThere(name));
   } catch {
-    return INDEX;
+    return WEIGHTS_INDEX;
   }
 }

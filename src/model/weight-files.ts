@@ -8,6 +8,13 @@ import { writeAtomic } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
 import { readJsonFile } from "../core/json-file.ts";
 import {
+  ADAPTER_WEIGHTS,
+  holdsWeights,
+  MAX_INDEX_BYTES,
+  WEIGHTS,
+  WEIGHTS_INDEX,
+} from "../core/model-folder.ts";
+import {
   openSafetensors,
   type SafetensorsFile,
   type TensorToWrite,
@@ -15,13 +22,8 @@ import {
 } from "./safetensors.ts";
 import { bytesPerValue, type Dtype, sizeOf } from "./safetensors-header.ts";
 
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
-/** Largest index; the largest known have a few hundred kilobytes. */
-const MAX_INDEX_BYTES = 2 ** 24;
 /** Each is held open. The largest published models have some 200 shards. */
 const MAX_SHARDS = 1024;
-const SHARD = /^model-\d{5}-of-\d{5}\.safetensors$/;
 
 /** A folder's weights, opened: every header is checked, no tensor is read. */
 export interface WeightFiles {
@@ -36,9 +38,9 @@ export interface WeightFiles {
 export async function openWeights(folder: string): Promise<WeightFiles> {
   const names = await readdir(folder).catch((): string[] => []);
   // As transformers does: the single file wins.
-  if (!names.includes(SINGLE) && names.includes(INDEX)) return openShards(folder);
-  const path = join(folder, SINGLE);
-  if (!names.includes(SINGLE)) {
+  if (!names.includes(WEIGHTS) && names.includes(WEIGHTS_INDEX)) return openShards(folder);
+  const path = join(folder, WEIGHTS);
+  if (!names.includes(WEIGHTS)) {
     throw new MulliganError("checkpoint", `${path}: no such file`, { hint: missingHint(names) });
   }
   const file = await openSafetensors(path);
@@ -46,7 +48,7 @@ export async function openWeights(folder: string): Promise<WeightFiles> {
 }
 
 async function openShards(folder: string): Promise<WeightFiles> {
-  const path = join(folder, INDEX);
+  const path = join(folder, WEIGHTS_INDEX);
   const entries = Object.entries(await readWeightMap(path));
   const isName = (file: unknown) =>
     typeof file === "string" &&
@@ -94,14 +96,14 @@ function missingHint(names: readonly string[]): string {
   if (names.some((name) => /^pytorch_model.*\.bin$/.test(name))) {
     return "pickled weights are not read: save them with save_pretrained(..., safe_serialization=True)";
   }
-  if (names.includes("adapter_model.safetensors")) {
+  if (names.includes(ADAPTER_WEIGHTS)) {
     return "this is a LoRA adapter: merge it into its base model (merge_and_unload) and save that";
   }
   return "copy the model's weights beside its config.json";
 }
 
 export function isWeightFile(name: string): boolean {
-  return name === SINGLE || name === INDEX || SHARD.test(name);
+  return name === WEIGHTS_INDEX || holdsWeights(name);
 }
 
 /** Writes the tensors into an empty folder and returns the names of the files, the index last. */
@@ -114,8 +116,8 @@ export async function writeWeights(
   for (const [file, shard] of shards) await writeSafetensors(join(folder, file), shard, { dtype });
   if (shards.size === 1) return [...shards.keys()];
   const index = JSON.stringify(shardIndex(shards, dtype), null, 2);
-  await writeAtomic(join(folder, INDEX), `${index}\n`);
-  return [...shards.keys(), INDEX];
+  await writeAtomic(join(folder, WEIGHTS_INDEX), `${index}\n`);
+  return [...shards.keys(), WEIGHTS_INDEX];
 }
 
 /** Files in order, under the names that transformers gives them. */
@@ -135,7 +137,7 @@ function shardTensors(
     shards.at(-1)!.push(tensor);
     room -= bytes;
   }
-  if (shards.length === 1) return new Map([[SINGLE, shards[0]!]]);
+  if (shards.length === 1) return new Map([[WEIGHTS, shards[0]!]]);
   const number = (n: number) => String(n).padStart(5, "0");
   const count = number(shards.length);
   return new Map(shards.map((shard, i) => [`model-${number(i + 1)}-of-${count}.safetensors`, shard]));

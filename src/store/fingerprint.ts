@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { MulliganError } from "../core/errors.ts";
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, holdsWeights, TEXT_FILES } from "../core/model-folder.ts";
 
 /** SHA-256 of the weight files, of config.json, and of the files that turn text into tokens. */
 export interface Fingerprint {
@@ -14,14 +15,6 @@ export interface Fingerprint {
   tokenizer: string;
 }
 
-const ADAPTER = ["adapter_config.json", "adapter_model.safetensors"];
-const WEIGHTS = /^model(-\d+-of-\d+)?\.safetensors$/;
-const TOKENIZER = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "chat_template.jinja",
-];
 /** Bytes read at once. */
 const BLOCK = 4 * 2 ** 20;
 
@@ -30,16 +23,16 @@ export async function fingerprintModel(folder: string): Promise<Fingerprint> {
   const names = await namesIn(folder);
   const hash = (isOne: (name: string) => boolean) => hashFiles(folder, names.filter(isOne).sort());
   return {
-    weights: await hash((name) => WEIGHTS.test(name)),
+    weights: await hash(holdsWeights),
     config: await hash((name) => name === "config.json"),
-    tokenizer: await hash((name) => TOKENIZER.includes(name)),
+    tokenizer: await hash((name) => TEXT_FILES.includes(name)),
   };
 }
 
 /** SHA-256 of a PEFT adapter's two files. Throws as fingerprintModel does. */
 export async function fingerprintAdapter(folder: string): Promise<string> {
   const names = await namesIn(folder);
-  return hashFiles(folder, names.filter((name) => ADAPTER.includes(name)).sort());
+  return hashFiles(folder, names.filter((name) => [ADAPTER_CONFIG, ADAPTER_WEIGHTS].includes(name)).sort());
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -4,18 +4,10 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { unwritable, writeFolder, writeWhole } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
+import { FILES_BESIDE_WEIGHTS } from "../core/model-folder.ts";
 import { type ExportOptions, exportWeights } from "../engine/index.ts";
 import type { MulliganConfig } from "./config.ts";
 import { findModel, type Setup, type SetupOptions, weightsOf } from "./setup.ts";
-
-const TOKENIZER_FILES = [
-  "tokenizer.json",
-  "tokenizer.model", // asked for by llama.cpp's converter of Phi-3
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "generation_config.json",
-  "chat_template.jinja",
-];
 
 /**
  * The engine's weights with their tokenizer: a folder that transformers, vLLM and llama.cpp's converter load, replaced as a
@@ -56,7 +48,7 @@ export async function exportCheckpoint(
 }
 
 async function copyTokenizer(from: string, to: string): Promise<void> {
-  for (const name of TOKENIZER_FILES) {
+  for (const name of FILES_BESIDE_WEIGHTS) {
     if (!existsSync(join(from, name))) continue;
     const bytes = await readFile(join(from, name));
     await writeWhole(join(to, name), (write) => write(bytes));

@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MulliganError } from "../core/errors.ts";
+import { WEIGHTS, WEIGHTS_INDEX } from "../core/model-folder.ts";
 import type { EngineProfile } from "../core/profile.ts";
 import type { Problem, Split, Task } from "../core/task.ts";
 import type { Engine } from "../engine/contract.ts";
@@ -190,8 +191,7 @@ export function weightsOf(
 
 /** Does a folder hold what `checkpoint` may name: a model's weights or an adapter's? */
 export function holdsWeights(folder: string): boolean {
-  const files = ["model.safetensors", "model.safetensors.index.json"];
-  return isAdapterFolder(folder) || files.some((name) => existsSync(join(folder, name)));
+  return isAdapterFolder(folder) || [WEIGHTS, WEIGHTS_INDEX].some((name) => existsSync(join(folder, name)));
 }
 
 function countOf({ collect, eval: evaluation }: MulliganConfig, split: Split): number {

@@ -4,12 +4,13 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { ADAPTER_CONFIG } from "../../core/model-folder.ts";
 import type { Quantization } from "../../core/quantization.ts";
 import type { Feed } from "../../graph/index.ts";
 import type { LoraConfig } from "../../model/config.ts";
 import { loadModel, loadModelShape, type Model, withAdapter } from "../../model/folder.ts";
 import { initAdapter, loraParameters } from "../../model/lora/adapter.ts";
-import { ADAPTER_CONFIG, loadAdapter, loadAdapterConfig } from "../../model/lora/folder.ts";
+import { loadAdapter, loadAdapterConfig } from "../../model/lora/folder.ts";
 import { flatSize, type Parameter } from "../../model/parameters.ts";
 import { loadQuantizedModel } from "../../model/quantized/load.ts";
 import { quantizedFeeds } from "../../model/quantized/tensors.ts";

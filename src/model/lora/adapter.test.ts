@@ -2,12 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from "../../core/model-folder.ts";
 import type { LoraConfig } from "../config.ts";
 import { parseModelConfig } from "../config.ts";
 import { parameterView } from "../parameters.ts";
 import { openSafetensors, writeSafetensors } from "../safetensors.ts";
 import { initAdapter, loraParameters, loraScale, mergedWeight } from "./adapter.ts";
-import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, loadAdapter, saveAdapter } from "./folder.ts";
+import { loadAdapter, saveAdapter } from "./folder.ts";
 
 const config = parseModelConfig(
   {

@@ -7,13 +7,11 @@ import { z } from "zod";
 import { writeAtomic } from "../../core/atomic-file.ts";
 import { MulliganError } from "../../core/errors.ts";
 import { readJsonFile } from "../../core/json-file.ts";
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from "../../core/model-folder.ts";
 import type { ModelConfig } from "../config.ts";
 import { flatSize, parameterView } from "../parameters.ts";
 import { openSafetensors, writeSafetensors } from "../safetensors.ts";
 import { type Adapter, loraParameters } from "./adapter.ts";
-
-export const ADAPTER_CONFIG = "adapter_config.json";
-export const ADAPTER_WEIGHTS = "adapter_model.safetensors";
 
 /** PEFT's name of a parameter: its wrapper holds the model twice over. */
 const peftName = (name: string) => `base_model.model.${name}`;

@@ -1,0 +1,228 @@
+/** Every reader of files that Mulligan has: valid files for it to be mutated, and how it is called. */
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { loadConfigFile, resolveConfig } from "../../src/cli/config.ts";
+import {
+  familyFields,
+  llamaFields,
+  roughAdapter,
+  tinyWeights,
+} from "../../src/engine/local/tiny.test.kit.ts";
+import { createAdamState } from "../../src/engine/local/training/adamw.ts";
+import { loadTrainingState, saveTrainingState } from "../../src/engine/local/training/state.ts";
+import { missingFile } from "../../src/hub/model-files.ts";
+import { loadModel, saveModel } from "../../src/model/folder.ts";
+import { loadAdapter, saveAdapter } from "../../src/model/lora/folder.ts";
+import { loadFailures, loadRefreshedFailures } from "../../src/store/failures.ts";
+import { openJournal } from "../../src/store/journal.ts";
+import { rewindRun } from "../../src/store/rewind.ts";
+import { runFolderAt } from "../../src/store/run-folder.ts";
+import { readRows } from "../../src/tasks/rows.ts";
+import { loadToolCallingRows } from "../../src/tasks/tool-calling/load.ts";
+import { bfclFunctions, defaultsOf, expectedCalls } from "../../src/tasks/tool-calling/row.ts";
+import { loadChat } from "../../src/text/chat.ts";
+import { loadTokenizer } from "../../src/text/tokenizer.ts";
+import { resumeLatest, saveCheckpoint } from "../../src/train/checkpoint.ts";
+import { readRunConfig } from "../../src/train/saved-run.ts";
+import type { FileKind } from "./mutate.ts";
+import { failureLines, journalLines, refreshedLines, tokenizers, toolRows } from "./valid.ts";
+
+/** A folder of valid files, and what is made of it. */
+export interface Reader {
+  name: string;
+  /** Writes the files. */
+  prepare(folder: string): Promise<void>;
+  /** Those to mutate, by their paths in the folder. */
+  files: Readonly<Record<string, FileKind>>;
+  /** Throws `MulliganError`, or nothing. `file` is the mutated one. */
+  read(folder: string, file: string): Promise<unknown>;
+  /** Bytes that reading may take beyond what all readers may. */
+  moreBytes?: number;
+}
+
+const weights = tinyWeights();
+const adapted = roughAdapter(weights, { r: 2, alpha: 4, useRslora: false, targetModules: "all-linear" }, 0.1);
+const config = resolveConfig({});
+const PROMPT = [{ role: "user" as const, content: "Use 1, 2 <|end|> and 3.\n" }];
+/** What a thread that renders templates may hold: its heap (src/text/template-thread.ts). */
+const TEMPLATE_BYTES = 256 * 2 ** 20;
+
+const copyModel = (folder: string) => cp("models/mini", folder, { recursive: true });
+const chatIn = async (folder: string) => {
+  const chat = await loadChat(folder, { enable_thinking: false });
+  const attempted = chat.appendSampled(chat.start(PROMPT), "attempt", [5, 6]);
+  return chat.appendTurn(attempted, "reflection-prompt", "why?");
+};
+
+/** One for each kind of tokenizer: a model's vocabulary differs in form. */
+const tokenizerReaders: Reader[] = Object.entries(tokenizers).map(([name, content]) => ({
+  name: `tokenizer (${name})`,
+  files: { "tokenizer.json": "json" },
+  prepare: async (folder) => writeFile(join(folder, "tokenizer.json"), await content()),
+  async read(folder) {
+    const tokenizer = await loadTokenizer(folder);
+    for (const text of ["", "the answer is 12 🏿 <|end|>", "a".repeat(2000), " \n".repeat(500)]) {
+      tokenizer.decode(tokenizer.encode(text));
+      tokenizer.decodeWithSpecials(tokenizer.encodeTemplate(text));
+    }
+  },
+}));
+
+const modelReaders: Reader[] = Object.entries({ llama: llamaFields, ...familyFields }).map(
+  ([name, fields]) => ({
+    name: `config.json (${name})`,
+    files: { "config.json": "json" },
+    prepare: (folder) => saveModel(folder, tinyWeights(1, fields)),
+    read: loadModel,
+  }),
+);
+
+export const readers: readonly Reader[] = [
+  {
+    name: "model.safetensors",
+    files: { "model.safetensors": "safetensors" },
+    prepare: (folder) => saveModel(folder, weights),
+    read: loadModel,
+  },
+  {
+    name: "shards and index",
+    files: {
+      "model.safetensors.index.json": "json",
+      "model-00002-of-00004.safetensors": "safetensors",
+    },
+    prepare: (folder) => saveModel(folder, weights, { maxShardBytes: 6000 }),
+    read: async (folder) => {
+      await missingFile(folder);
+      return loadModel(folder);
+    },
+  },
+  ...modelReaders,
+  {
+    name: "adapter",
+    files: { "adapter_config.json": "json", "adapter_model.safetensors": "safetensors" },
+    prepare: (folder) => saveAdapter(folder, adapted.adapter!),
+    read: (folder) => loadAdapter(folder, weights.config),
+  },
+  {
+    name: "training state",
+    files: {
+      "optimizer.safetensors": "safetensors",
+      "optimizer.json": "json",
+      "model.safetensors": "safetensors",
+    },
+    prepare: (folder) => saveTrainingState(folder, weights, createAdamState(weights.flat.length)),
+    read: (folder) => loadTrainingState(folder, tinyWeights(), createAdamState(weights.flat.length)),
+  },
+  {
+    name: "checkpoint",
+    files: {
+      latest: "bytes",
+      "metrics.jsonl": "jsonl",
+      "checkpoint-3/trainer_state.json": "json",
+      "checkpoint-3/config.json": "json",
+      "checkpoint-3/model.safetensors": "safetensors",
+      "checkpoint-3/optimizer.safetensors": "safetensors",
+    },
+    async prepare(folder) {
+      const saveState = (path: string) =>
+        saveTrainingState(path, weights, createAdamState(weights.flat.length));
+      const progress = { step: 3, position: 9, numTokens: 100 };
+      await saveCheckpoint(runFolderAt(folder), { saveState }, progress, config);
+      const lines = [1, 2, 3, 4].map((step) => JSON.stringify({ step, reward: 0.5 }));
+      await writeFile(join(folder, "metrics.jsonl"), `${lines.join("\n")}\n`);
+    },
+    async read(folder) {
+      const run = runFolderAt(folder);
+      const loadState = (path: string) =>
+        loadTrainingState(path, tinyWeights(), createAdamState(weights.flat.length));
+      await rewindRun(run);
+      await resumeLatest(run, { loadState }, config);
+    },
+  },
+  ...tokenizerReaders,
+  {
+    name: "tokenizer_config.json",
+    files: { "tokenizer_config.json": "json", "generation_config.json": "json" },
+    prepare: async (folder) => {
+      await copyModel(folder);
+      await writeFile(join(folder, "chat_template.jinja"), await readFile("models/mini/chat_template.jinja"));
+    },
+    read: chatIn,
+    moreBytes: TEMPLATE_BYTES,
+  },
+  {
+    name: "chat template",
+    files: { "chat_template.jinja": "template" },
+    prepare: copyModel,
+    read: chatIn,
+    moreBytes: TEMPLATE_BYTES,
+  },
+  {
+    name: "failures.jsonl",
+    files: { "failures.jsonl": "jsonl", "refreshed.jsonl": "jsonl" },
+    async prepare(folder) {
+      await writeFile(join(folder, "failures.jsonl"), failureLines());
+      await writeFile(join(folder, "refreshed.jsonl"), refreshedLines());
+    },
+    read: (folder, file) =>
+      file.startsWith("f") ? loadFailures(join(folder, file)) : loadRefreshedFailures(join(folder, file)),
+  },
+  {
+    name: "collecting.jsonl",
+    files: { "collecting.jsonl": "jsonl" },
+    prepare: (folder) => writeFile(join(folder, "collecting.jsonl"), journalLines()),
+    read: (folder) => openJournal(join(folder, "collecting.jsonl")),
+  },
+  {
+    name: "rows",
+    files: { "rows.jsonl": "jsonl", "rows.json": "json", "rows.csv": "bytes", "rows.parquet": "bytes" },
+    async prepare(folder) {
+      const rows = Array.from({ length: 12 }, (_, i) => ({
+        id: `q${i}`,
+        question: `what is "${i}",\n?`,
+        answer: i,
+      }));
+      await writeFile(join(folder, "rows.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+      await writeFile(join(folder, "rows.json"), JSON.stringify(rows));
+      const cells = rows.map((row) => `${row.id},"${row.question.replaceAll('"', '""')}",${row.answer}\n`);
+      await writeFile(join(folder, "rows.csv"), `id,question,answer\n${cells.join("")}`);
+      const columns = (["id", "question", "answer"] as const).map((name) => ({
+        name,
+        data: rows.map((row) => row[name]),
+      }));
+      const parquet = parquetWriteBuffer({ columnData: columns });
+      await writeFile(join(folder, "rows.parquet"), Buffer.from(parquet));
+    },
+    read: (folder, file) => readRows(join(folder, file)),
+  },
+  {
+    name: "tool rows",
+    files: { "xlam.json": "json", "openai.jsonl": "jsonl", "bfcl.json": "jsonl" },
+    async prepare(folder) {
+      await mkdir(join(folder, "possible_answer"));
+      for (const [name, text] of Object.entries(toolRows)) await writeFile(join(folder, name), text);
+    },
+    async read(folder, file) {
+      for (const row of await loadToolCallingRows(join(folder, file))) {
+        expectedCalls(row);
+        bfclFunctions(row);
+        defaultsOf(row);
+      }
+    },
+  },
+  {
+    name: "settings",
+    files: { "mulligan.config.json": "json", "config.json": "json" },
+    async prepare(folder) {
+      const some = { maxSteps: 3, task: "countdown", taskOptions: { max: 9 }, eval: { steps: 2 } };
+      await writeFile(join(folder, "mulligan.config.json"), JSON.stringify(some));
+      await writeFile(join(folder, "config.json"), JSON.stringify(config));
+    },
+    async read(folder) {
+      const file = await loadConfigFile("mulligan.config.json", folder);
+      resolveConfig({ preset: "p", presets: { p: { task: "retention" } }, ...(file && { file }) });
+      await readRunConfig(runFolderAt(folder));
+    },
+  },
+];
