@@ -7,6 +7,7 @@ import { CsvError, parse } from "csv-parse/sync";
 import { MulliganError } from "../core/errors.ts";
 import { MAX_TEXT_BYTES, parseJson, readBounded } from "../core/json-file.ts";
 import { readJsonl } from "../core/jsonl.ts";
+import { decodeParquet } from "./parquet.ts";
 
 /** A row that lacks what its task needs; whoever knows the file and the place turns it into a message for the user. */
 export class RowError extends Error {}
@@ -99,13 +100,8 @@ async function readCsv(path: string): Promise<FileRow[]> {
 
 async function readParquet(path: string): Promise<FileRow[]> {
   const bytes = await readBytes(path, MAX_PARQUET_BYTES);
-  const [{ parquetReadObjects }, { compressors }] = await Promise.all([
-    import("hyparquet"),
-    import("hyparquet-compressors"),
-  ]);
-  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
   try {
-    const rows = await parquetReadObjects({ file, compressors });
+    const rows = await decodeParquet(bytes);
     return rows.map((row) => plain(row) as FileRow);
   } catch (cause) {
     throw unreadable(

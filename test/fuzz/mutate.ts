@@ -95,11 +95,10 @@ export function mutateJson(text: string, rng: Rng): string {
     return mutateBytes(Buffer.from(text), rng).toString("utf8");
   }
   const holder = { root };
-  const places = placesIn(holder);
-  const [parent, key] = rng.choice(places) as [Record<string, unknown>, string];
+  const [parent, key] = placeIn(holder, rng);
   const put = (value: unknown) =>
     Object.defineProperty(parent, key, { value, enumerable: true, configurable: true, writable: true });
-  const [other, otherKey] = rng.choice(places) as [Record<string, unknown>, string];
+  const [other, otherKey] = placeIn(holder, rng);
   const value = parent[key];
   switch (rng.int(0, 9)) {
     case 0:
@@ -156,17 +155,16 @@ function nudged(value: unknown, rng: Rng): unknown {
   ]);
 }
 
-/** Every place of a value, up to some thousands: enough to choose from. */
-function placesIn(root: object): [object, string][] {
-  const places: [object, string][] = [];
-  const queue: object[] = [root];
-  for (let next = queue.shift(); next && places.length < 3000; next = queue.shift()) {
-    for (const [key, value] of Object.entries(next)) {
-      places.push([next, key]);
-      if (typeof value === "object" && value !== null) queue.push(value);
-    }
+/** A place in a value: a walk from its root that may end at each step, so that a long list deep inside is not most of it. */
+function placeIn(root: object, rng: Rng): [parent: Record<string, unknown>, key: string] {
+  let place: [Record<string, unknown>, string] = [root as Record<string, unknown>, "root"];
+  for (;;) {
+    const value = place[0][place[1]];
+    const isEnd = typeof value !== "object" || value === null || value instanceof Raw;
+    const keys = isEnd ? [] : Object.keys(value);
+    if (keys.length === 0 || (place[0] !== root && rng.next() < 0.2)) return place;
+    place = [value as Record<string, unknown>, rng.choice(keys)];
   }
-  return places;
 }
 
 function written(root: unknown): string {
@@ -225,7 +223,9 @@ function mutateEntry(text: string, rng: Rng): string {
   } catch {
     return text;
   }
-  const names = Object.keys(header).filter((name) => Array.isArray(header[name]?.data_offsets));
+  const isWhole = ({ data_offsets: offsets, shape }: Partial<(typeof header)[string]>) =>
+    Array.isArray(offsets) && Array.isArray(shape);
+  const names = Object.keys(header).filter((name) => isWhole(Object(header[name])));
   if (names.length === 0) return mutateJson(text, rng);
   const entry = header[rng.choice(names)]!;
   const other = header[rng.choice(names)]!;

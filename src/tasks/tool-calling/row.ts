@@ -73,7 +73,8 @@ const BFCL_TYPES: Readonly<Record<string, BfclType>> = {
 
 /** The tools as BFCL's checker takes them: its own types again, from those of JSON Schema. */
 export function bfclFunctions({ tools }: ToolCallingRow): Map<string, BfclFunction> {
-  const typeOf = (schema: Schema | undefined): BfclType => BFCL_TYPES[schema?.type as string] ?? "any";
+  const typeOf = ({ type }: Schema): BfclType =>
+    typeof type === "string" && Object.hasOwn(BFCL_TYPES, type) ? BFCL_TYPES[type]! : "any";
   return new Map(
     tools.map(({ function: { name, parameters } }) => {
       const { properties = {}, required = [] } = (parameters ?? {}) as Schema;
