@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { resolveConfig } from "../src/cli/config.ts";
 import { MAX_JSON_DEPTH, parseJson } from "../src/core/json-file.ts";
@@ -150,6 +151,26 @@ describe("lengths that a file asks for", () => {
       await expect(loadTokenizer(folder)).rejects.toThrow(/must be readable, got must be a file/);
     },
   );
+});
+
+test("a Parquet file that is damaged twice is refused: a second error, which nobody waited for, ended the process", async () => {
+  const data = Array.from({ length: 12 }, (_, i) => `what is ${i}?`);
+  const bytes = Buffer.from(
+    parquetWriteBuffer({ columnData: ["id", "question"].map((name) => ({ name, data })) }),
+  );
+  bytes.write("questioN", bytes.lastIndexOf("question")); // a column that the schema lacks
+  bytes[10] = 0xff; // in the first page of the other one
+  await writeFile(join(folder, "rows.parquet"), bytes);
+  const strays: unknown[] = [];
+  const onStray = (error: unknown) => void strays.push(error);
+  process.on("unhandledRejection", onStray);
+  try {
+    await expect(readRows(join(folder, "rows.parquet"))).rejects.toThrow(/not Parquet: .*questioN/);
+    await new Promise(setImmediate);
+  } finally {
+    process.off("unhandledRejection", onStray);
+  }
+  expect(strays).toEqual([]);
 });
 
 describe("patterns of a tokenizer", () => {
