@@ -165,7 +165,7 @@ test("a Parquet file that is damaged twice is refused: a second error, which nob
   const onStray = (error: unknown) => void strays.push(error);
   process.on("unhandledRejection", onStray);
   try {
-    await expect(readRows(join(folder, "rows.parquet"))).rejects.toThrow(/not Parquet: .*questioN/);
+    await expect(readRows(join(folder, "rows.parquet"))).rejects.toThrow(/rows.parquet: not Parquet: /);
     await new Promise(setImmediate);
   } finally {
     process.off("unhandledRejection", onStray);
