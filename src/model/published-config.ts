@@ -12,7 +12,7 @@ const MAX_INNER_WIDTH = 2 ** 20; // of feed-forward layers
 const MAX_LAYERS = 2 ** 10;
 const MAX_HEADS = 2 ** 11;
 const MAX_HEAD_SIZE = 2 ** 12;
-const MAX_POSITIONS = 2 ** 27;
+const MAX_POSITIONS = 2 ** 24; // Llama 4 claims 10,485,760
 const MAX_STOP_TOKENS = 2 ** 10;
 
 const sizeUpTo = (most: number) =>
