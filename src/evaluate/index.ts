@@ -21,6 +21,7 @@ export {
 export { type Example, pickExamples, renderEpisodes, renderExamples } from "./examples.ts";
 export { MEASURES, type Measure, summarize } from "./measures.ts";
 export { renderEvaluation, renderReport } from "./report.ts";
+export { parseEvaluation } from "./saved-evaluation.ts";
 export {
   type BootstrapOptions,
   bootstrapMean,

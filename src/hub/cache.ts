@@ -2,9 +2,10 @@
  * The cache of huggingface_hub, shared with Python: models--organisation--name (or datasets--…) with refs/<revision> (a
  * commit), blobs (contents by checksum) and snapshots/<commit> (links to blobs). Knows nothing of the network.
  */
-import { copyFile, mkdir, readFile, rm, stat, symlink } from "node:fs/promises";
+import { copyFile, mkdir, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { unwritable, writeAtomic } from "../core/atomic-file.ts";
+import { readTextFile } from "../core/json-file.ts";
 import { type HubReference, isCommit } from "./reference.ts";
 
 export interface CachedRepo {
@@ -31,7 +32,7 @@ export function cachedRepo(cache: string, { type, name }: Pick<HubReference, "ty
     blob,
     async commitOf(revision) {
       if (isCommit(revision)) return revision;
-      const commit = (await readFile(ref(revision), "utf8").catch(() => "")).trim();
+      const commit = (await readTextFile(ref(revision)).catch(() => "")).trim();
       return isCommit(commit) ? commit : undefined;
     },
     async remember(revision, commit) {

@@ -38,7 +38,7 @@ import { exportModel } from "./export.ts";
 import { beginFork, type Fork } from "./fork.ts";
 import { requireKnown } from "./preflight.ts";
 import { evaluationDecoding } from "./sampling.ts";
-import { readRunConfig, readRunJson } from "./saved-run.ts";
+import { readEvaluation, readRunConfig } from "./saved-run.ts";
 import type { Setup } from "./setup.ts";
 import { describeStart } from "./start.ts";
 import { type TrainEvent, train } from "./trainer.ts";
@@ -162,10 +162,6 @@ function createValidation(
     await tellOf(folder, step, "validation", metrics);
     return metrics;
   };
-}
-
-async function readEvaluation(path: string): Promise<Evaluation> {
-  return (await readRunJson(path)) as Evaluation;
 }
 
 /** Of the starting model on the test problems; its failures are what both models are compared on. */

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
 import { MAX_TEXT_BYTES, readJsonFile } from "../core/json-file.ts";
 import { isAdapterFolder } from "../engine/index.ts";
+import { type Evaluation, parseEvaluation } from "../evaluate/index.ts";
 import { verifyCheckpoint } from "../store/checkpoints.ts";
 import { latestCheckpoint, type RunFolder } from "../store/run-folder.ts";
 import { MulliganConfig } from "./config.ts";
@@ -37,6 +38,11 @@ export async function readRunConfig({ config: path }: RunFolder): Promise<Mullig
     hint: "name the folder of a run that this version of Mulligan made",
     cause: error,
   });
+}
+
+/** One of the run's evaluations. Throws `MulliganError("data")`. */
+export async function readEvaluation(path: string): Promise<Evaluation> {
+  return parseEvaluation(await readRunJson(path), path);
 }
 
 /** Throws `MulliganError("data")`. */

@@ -12,7 +12,7 @@ import {
 } from "../evaluate/index.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
 import { whileLocked } from "../store/run-lock.ts";
-import { readRunConfig, readRunJson, requireFinished, trainedWeights } from "./saved-run.ts";
+import { readEvaluation, readRunConfig, requireFinished, trainedWeights } from "./saved-run.ts";
 import { openSetup } from "./setup.ts";
 
 /**
@@ -26,8 +26,8 @@ export async function swapRun(folder: RunFolder, options: SwapOptions = {}): Pro
 
 async function swapModels(folder: RunFolder, options: SwapOptions): Promise<SwapCell[]> {
   const config = await readRunConfig(folder);
-  const start = (await readRunJson(folder.testStart)) as Evaluation;
-  const trained = (await readRunJson(folder.testTrained)) as Evaluation;
+  const start = await readEvaluation(folder.testStart);
+  const trained = await readEvaluation(folder.testTrained);
   requireSameItems(start, trained);
   const retry = async (reflector: Evaluation, checkpoint?: string) => {
     const setup = await openSetup(config, {

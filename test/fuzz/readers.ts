@@ -11,6 +11,7 @@ import {
 } from "../../src/engine/local/tiny.test.kit.ts";
 import { createAdamState } from "../../src/engine/local/training/adamw.ts";
 import { loadTrainingState, saveTrainingState } from "../../src/engine/local/training/state.ts";
+import { compareEvaluations } from "../../src/evaluate/index.ts";
 import { missingFile } from "../../src/hub/model-files.ts";
 import { loadModel, saveModel } from "../../src/model/folder.ts";
 import { loadAdapter, saveAdapter } from "../../src/model/lora/folder.ts";
@@ -24,9 +25,9 @@ import { bfclFunctions, defaultsOf, expectedCalls } from "../../src/tasks/tool-c
 import { loadChat } from "../../src/text/chat.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { resumeLatest, saveCheckpoint } from "../../src/train/checkpoint.ts";
-import { readRunConfig } from "../../src/train/saved-run.ts";
+import { readEvaluation, readRunConfig } from "../../src/train/saved-run.ts";
 import type { FileKind } from "./mutate.ts";
-import { failureLines, journalLines, refreshedLines, tokenizers, toolRows } from "./valid.ts";
+import { evaluationJson, failureLines, journalLines, refreshedLines, tokenizers, toolRows } from "./valid.ts";
 
 /** A folder of valid files, and what is made of it. */
 export interface Reader {
@@ -209,6 +210,20 @@ export const readers: readonly Reader[] = [
         bfclFunctions(row);
         defaultsOf(row);
       }
+    },
+  },
+  {
+    name: "evaluations",
+    files: { "test-start.json": "json", "test-trained.json": "json" },
+    async prepare(folder) {
+      await writeFile(join(folder, "test-start.json"), evaluationJson());
+      await writeFile(join(folder, "test-trained.json"), evaluationJson());
+    },
+    async read(folder) {
+      const [start, trained] = await Promise.all(
+        ["test-start.json", "test-trained.json"].map((name) => readEvaluation(join(folder, name))),
+      );
+      compareEvaluations(start!, trained!, { seed: 1, bootstrap: 100 });
     },
   },
   {

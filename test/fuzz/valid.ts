@@ -45,6 +45,33 @@ export function journalLines(): string {
   return lines([header, [outcome, failed], [{ ...outcome, problemId: "q" }]]);
 }
 
+/** What evaluating one policy came to. */
+export function evaluationJson(): string {
+  const decoding = { temperature: 1, topP: 1, topK: 0, maxTokens: 8 };
+  const utterance = failure("").attempt;
+  const controls = { plainRetry: "failed", shuffled: "solved", filler: "failed", secondDraw: "unscored" };
+  return JSON.stringify({
+    task: "countdown",
+    decoding: { attempt: decoding, reflection: decoding, retry: decoding },
+    seed: 1,
+    counts: { problems: 2, failures: 1, unscored: 0 },
+    problems: [
+      { problemId: "p", first: "failed", errorClass: "missed", second: "solved", passAt2: "failed" },
+      { problemId: "q", first: "solved", second: "solved", passAt2: "solved" },
+    ],
+    failures: [
+      {
+        failure: failure("p/0"),
+        reflection: utterance,
+        retry: utterance,
+        verdict: { kind: "solved" },
+        leaks: false,
+        controls,
+      },
+    ],
+  });
+}
+
 const added = (contents: readonly string[], start: number) =>
   contents.map((content, i) => ({ id: start + i, content, special: true, normalized: false }));
 const LETTERS = [..."abcdefghijklmnopqrstuvwxyz0123456789 ▁<|>\n"];
