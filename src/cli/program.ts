@@ -11,6 +11,7 @@ import { registerBench } from "./commands/bench.ts";
 import { registerCheckTask } from "./commands/check-task.ts";
 import { registerCollect } from "./commands/collect.ts";
 import { registerDemo } from "./commands/demo.ts";
+import { registerDoctor } from "./commands/doctor.ts";
 import { registerEval } from "./commands/eval.ts";
 import { registerExport } from "./commands/export.ts";
 import { registerInit } from "./commands/init.ts";
@@ -62,6 +63,7 @@ export function createProgram(context: CliContext): Command {
     registerTransfer,
     registerInit,
     registerCheckTask,
+    registerDoctor,
     registerBench,
   ]) {
     register(program, context);

@@ -20,4 +20,5 @@ export {
   type MemoryWork,
   planModel,
 } from "./local/memory-plan.ts";
-export { type AdapterSource, isAdapterFolder } from "./local/weights.ts";
+export { type RuntimeTrial, tryRuntime } from "./local/runtime.ts";
+export { type AdapterSource, isAdapterFolder, sizesOf } from "./local/weights.ts";

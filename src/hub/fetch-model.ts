@@ -11,11 +11,15 @@ export interface HubModel {
   folder: string;
   /** The commit that the revision means. */
   commit: string;
+  /** The first file that is not there; only where weights were not asked for. */
+  missing?: string | undefined;
 }
 
 export interface FetchModelOptions extends FetchOptions {
   /** Looks at the folder before weights are fetched into it; throws for a model that would be of no use. */
   accept?: ((folder: string) => Promise<void>) | undefined;
+  /** False: what says what the model is will do. Default true. */
+  weights?: boolean | undefined;
 }
 
 /** Throws `MulliganError("hub")` that says what to do, `MulliganError("io")`, or the signal's reason. */
@@ -48,6 +52,7 @@ async function downloadModel(
   const bring = await startDownload(fetching, files, options);
   for (const file of files.filter(({ path }) => !holdsWeights(path))) await bring(file);
   await options.accept?.(folder);
+  if (options.weights === false) return { folder, commit, missing: await missingFile(folder) };
   for (const file of files.filter(({ path }) => holdsWeights(path))) await bring(file);
   const missing = await missingFile(folder);
   if (missing !== undefined) throw lacks(name, missing, all);

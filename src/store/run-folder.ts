@@ -145,6 +145,24 @@ export async function createRunFolder(dir: string, options: RunFolderOptions = {
   const folder = runFolderAt(dir);
   const names = await makeWritable(dir);
   const run = names.filter(isOfARun);
+  requireRightToWrite(dir, run, options);
+  if (clean && run.length > 0) await removeRun(dir, run);
+  await removeLeftovers(folder, names);
+  return folder;
+}
+
+/** Would createRunFolder take this folder? Touches nothing. Throws what it throws of a run that is there. */
+export async function requireUsable(dir: string, options: RunFolderOptions = {}): Promise<void> {
+  const names = await readdir(dir).catch((): string[] => []);
+  requireRightToWrite(dir, names.filter(isOfARun), options);
+}
+
+/** `run`: files of a run that are there. */
+function requireRightToWrite(
+  dir: string,
+  run: readonly string[],
+  { resume = false, clean = false }: RunFolderOptions,
+): void {
   const isBegun = run.includes(FILES.config);
   if (resume && !isBegun) {
     throw new MulliganError("config", `resume: ${dir} must hold a run, got no ${FILES.config}`, {
@@ -158,9 +176,6 @@ export async function createRunFolder(dir: string, options: RunFolderOptions = {
       hint: "continue it with --resume, remove it with --clean, or choose another folder with --output-dir",
     });
   }
-  if (clean && isThere) await removeRun(dir, run);
-  await removeLeftovers(folder, names);
-  return folder;
 }
 
 /** Killed in the middle, it can be asked for again. */

@@ -105,6 +105,29 @@ export function isSound({ probes }: TaskCheck): boolean {
   return probes.every(({ surprises }) => surprises.length === 0);
 }
 
+/** Gold answers that were tried. */
+export function goldsOf({ probes }: TaskCheck): number {
+  return probes.reduce((sum, probe) => sum + (probe.expected === "solved" ? judgedBy(probe) : 0), 0);
+}
+
+/** What is not sound, a phrase for each sort of answer: "empty: 3 of 50 pass". */
+export function mistakesOf({ probes }: TaskCheck): string[] {
+  return probes.filter(({ surprises }) => surprises.length > 0).map(mistakeOf);
+}
+
+function mistakeOf(probe: Probe): string {
+  const { name, expected, solved, failed, unscored } = probe;
+  const wrong = expected === "solved" ? failed : expected === "failed" ? solved : 0;
+  const all = judgedBy(probe);
+  const parts = [
+    ...(wrong > 0 ? [`${wrong} of ${all} ${expected === "solved" ? "fail" : "pass"}`] : []),
+    ...(unscored > 0 ? [`${unscored} of ${all} cannot be judged`] : []),
+  ];
+  return `${name}: ${parts.join(", ")}`;
+}
+
+const judgedBy = ({ solved, failed, unscored }: Probe) => solved + failed + unscored;
+
 interface ProbeKind {
   name: string;
   expected: Probe["expected"];

@@ -17,8 +17,8 @@ import {
   type LocalEngineOptions,
 } from "../engine/index.ts";
 import { requireSupported } from "../engine/local/supported.ts";
-import type { FetchOptions, HubEvent } from "../hub/fetch.ts";
-import { fetchModel } from "../hub/fetch-model.ts";
+import type { HubEvent } from "../hub/fetch.ts";
+import { type FetchModelOptions, fetchModel } from "../hub/fetch-model.ts";
 import { parseReference } from "../hub/reference.ts";
 import { type Chat, loadChat, policyOf } from "../loop/policy.ts";
 import { openTask } from "../tasks/open-task.ts";
@@ -86,15 +86,23 @@ export function modelFolder(model: string): string {
   );
 }
 
-/** The folder of a model, fetched where it is a hub name, and what a run writes down to find the same one again. */
+/** Where a model lies, and what a run writes down to find the same one again. */
+export interface FoundModel {
+  folder: string;
+  model: string;
+  /** The first of its files that is not there, where weights were not asked for. */
+  missing?: string | undefined;
+}
+
+/** The folder of a model, fetched where it is a hub name. */
 export async function findModel(
   model: string,
-  options: Pick<FetchOptions, "signal" | "onEvent" | "env">,
-): Promise<{ folder: string; model: string }> {
+  options: Pick<FetchModelOptions, "signal" | "onEvent" | "env" | "weights">,
+): Promise<FoundModel> {
   const reference = existsSync(model) ? undefined : parseReference(model);
   if (!reference) return { folder: modelFolder(model), model };
-  const { folder, commit } = await fetchModel(reference, { ...options, accept: requireSupported });
-  return { folder, model: `${reference.name}@${commit}` };
+  const { folder, commit, missing } = await fetchModel(reference, { ...options, accept: requireSupported });
+  return { folder, model: `${reference.name}@${commit}`, missing };
 }
 
 /** Throws `MulliganError` where model, task or a problem cannot be used. Close it, or its verifier stays. */
@@ -102,6 +110,29 @@ export async function prepareSetup(
   settings: MulliganConfig,
   { splits = SPLITS, onHubEvent: onEvent, onWarning, ...fetching }: PrepareOptions = {},
 ): Promise<Prepared> {
+  const { task, problems, close } = await openProblems(settings, {
+    splits,
+    onHubEvent: onEvent,
+    onWarning,
+    ...fetching,
+  });
+  try {
+    // last: it may take long
+    const { folder, model } = await findModel(settings.model, { onEvent, ...fetching });
+    const chat = await loadChat(folder, settings.chatTemplateKwargs);
+    const lengths = lengthsOfAll(chat, task, problems);
+    return { task, problems, model: folder, name: model, chat, lengths, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The task with its problems. Throws as prepareSetup does. Close it, or its verifier stays. */
+export async function openProblems(
+  settings: MulliganConfig,
+  { splits = SPLITS, onHubEvent: onEvent, onWarning, ...fetching }: PrepareOptions = {},
+): Promise<Pick<Prepared, "task" | "problems" | "close">> {
   const hub = { ...fetching, onEvent, revisions: settings.datasetRevisions };
   const { task, close } = await openTask(settings.task, { ...settings, hub });
   try {
@@ -109,16 +140,17 @@ export async function prepareSetup(
     for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
     const shortage = shortageOf(settings, problems, splits);
     if (shortage) onWarning?.(shortage);
-    // last: it may take long
-    const { folder, model } = await findModel(settings.model, { onEvent, ...fetching });
-    const chat = await loadChat(folder, settings.chatTemplateKwargs);
-    const of = (split: Split) => problems[split].map((problem) => lengthsOf(chat, task, problem));
-    const lengths = { train: of("train"), validation: of("validation"), test: of("test") };
-    return { task, problems, model: folder, name: model, chat, lengths, close };
+    return { task, problems, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Of every problem, in order. Throws as lengthsOf does. */
+export function lengthsOfAll(chat: Chat, task: Task, problems: Setup["problems"]): Prepared["lengths"] {
+  const of = (split: Split) => problems[split].map((problem) => lengthsOf(chat, task, problem));
+  return { train: of("train"), validation: of("validation"), test: of("test") };
 }
 
 /** prepareSetup and startSetup in one. Throws what they throw. */

@@ -3,7 +3,14 @@
 import { type Command, Option } from "commander";
 import { MulliganError } from "../../core/errors.ts";
 import { excerpt, printable } from "../../core/printable.ts";
-import { checkTask, isSound, type Probe, type TaskCheck } from "../../tasks/check-task.ts";
+import {
+  checkTask,
+  goldsOf,
+  isSound,
+  mistakesOf,
+  type Probe,
+  type TaskCheck,
+} from "../../tasks/check-task.ts";
 import { openTask } from "../../tasks/open-task.ts";
 import { type CliContext, configFromOptions, type Options, positiveInteger } from "../context.ts";
 import { addConfigFlags } from "../flags.ts";
@@ -50,28 +57,15 @@ export function registerCheckTask(program: Command, context: CliContext): void {
     });
 }
 
-function unsound({ name, probes }: TaskCheck): MulliganError {
-  const told = probes.flatMap((probe) => (probe.surprises.length > 0 ? [mistakeOf(probe)] : []));
-  return new MulliganError("task", `task "${name}": ${told.join("; ")}`, {
+function unsound(check: TaskCheck): MulliganError {
+  return new MulliganError("task", `task "${check.name}": ${mistakesOf(check).join("; ")}`, {
     hint: "a run would learn from these verdicts: correct verify, or the answers, and check again",
   });
 }
 
-function mistakeOf({ name, expected, solved, failed, unscored }: Probe): string {
-  const wrong = expected === "solved" ? failed : expected === "failed" ? solved : 0;
-  const all = solved + failed + unscored;
-  const parts = [
-    ...(wrong > 0 ? [`${wrong} of ${all} ${expected === "solved" ? "fail" : "pass"}`] : []),
-    ...(unscored > 0 ? [`${unscored} of ${all} cannot be judged`] : []),
-  ];
-  return `${name}: ${parts.join(", ")}`;
-}
-
-function renderCheck({ name, problems, example, probes, changed, milliseconds }: TaskCheck): string {
+function renderCheck(check: TaskCheck): string {
+  const { name, problems, example, probes, changed, milliseconds } = check;
   const { train, validation, test } = problems;
-  const hasGold = probes.some(
-    (probe) => probe.expected === "solved" && probe.solved + probe.failed + probe.unscored > 0,
-  );
   return [
     `task ${name}: ${train} rows to train on, ${validation} for validation, ${test} for the test`,
     "",
@@ -81,7 +75,7 @@ function renderCheck({ name, problems, example, probes, changed, milliseconds }:
     ...tableOf(probes),
     "",
     ...probes.flatMap(surprisesOf),
-    ...(hasGold
+    ...(goldsOf(check) > 0
       ? []
       : ["no gold answers: give the task answer(row), or the rows a column answer, to try them too"]),
     ...(changed > 0 ? [`${changed} answers were judged twice and got another verdict`] : []),

@@ -1,0 +1,89 @@
+/** Can a run be written where it is to lie? Tried with a file, since permissions do not tell of full or read-only disks. */
+import { mkdir, open, rename, rm, rmdir, statfs } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { MulliganError } from "../../core/errors.ts";
+import { requireUsable } from "../../store/run-folder.ts";
+import { showBytes } from "../memory.ts";
+import { bytesOfAll, type DiskUse } from "../run-plan.ts";
+import { type Finding, failed, findingFrom, ok, warning } from "./check.ts";
+
+/**
+ * Writes a file, has it reach the disk, renames and removes it, as a run does with whatever it keeps. Folders that had to
+ * be made for it go again.
+ */
+export async function checkWriting(dir: string): Promise<Finding> {
+  const folder = resolve(dir);
+  const probe = join(folder, `.mulligan-doctor-${process.pid}.tmp`);
+  let made: string | undefined;
+  try {
+    made = await mkdir(folder, { recursive: true });
+    const file = await open(probe, "w");
+    try {
+      await file.write("mulligan");
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(probe, `${probe}.renamed`);
+    await rm(`${probe}.renamed`);
+  } catch (cause) {
+    return failed(
+      `${folder} cannot be written: ${(cause as Error).message}`,
+      "choose another folder with --output-dir, or change its permissions or the room on its disk",
+    );
+  } finally {
+    await rm(probe, { force: true }).catch(() => {});
+    await rm(`${probe}.renamed`, { force: true }).catch(() => {});
+    if (made !== undefined) await removeEmpty(folder, made);
+  }
+  try {
+    await requireUsable(dir);
+    return ok(folder);
+  } catch (error) {
+    if (!(error instanceof MulliganError)) throw error;
+    return warning(`${folder} holds a run`, error.hint ?? "");
+  }
+}
+
+/** From a folder upwards to the first that was made; whatever somebody has filled meanwhile stays. */
+async function removeEmpty(folder: string, made: string): Promise<void> {
+  for (let at = folder; at.startsWith(made); at = dirname(at)) {
+    const isGone = await rmdir(at).then(
+      () => true,
+      () => false,
+    );
+    if (!isGone) return;
+  }
+}
+
+/** Room for what a run leaves behind, on the disk that its folder lies on or will. */
+export async function checkDisk(
+  dir: string,
+  uses: readonly DiskUse[],
+  freeAt: (dir: string) => Promise<number> = freeRoom,
+): Promise<Finding> {
+  const needed = bytesOfAll(uses);
+  try {
+    const free = await freeAt(resolve(dir));
+    const found = `about ${showBytes(needed)} at the most, of ${showBytes(free)} free`;
+    if (needed <= free) return ok(found);
+    const [largest] = [...uses].sort((a, b) => b.bytes - a.bytes);
+    return failed(
+      `${found}; the largest part: ${largest!.name}, ${showBytes(largest!.bytes)}`,
+      "make room, or choose another disk with --output-dir; a larger --save-steps keeps fewer checkpoints",
+    );
+  } catch (error) {
+    return findingFrom(error);
+  }
+}
+
+/** Bytes that may be written where a folder is or would be made. */
+export async function freeRoom(dir: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(dir);
+    return bavail * bsize;
+  } catch (error) {
+    if (dirname(dir) === dir || (error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return freeRoom(dirname(dir));
+  }
+}
