@@ -40,6 +40,12 @@ export async function planRun(
   };
 }
 
+/** Of collecting alone, from the plan of the run: nothing is trained on. */
+export function withoutTraining({ parts }: MemoryPlan): MemoryPlan {
+  const left = parts.filter(({ name, when }) => when !== "training" && !name.endsWith("of training"));
+  return { parts: left, peak: left.reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
 /** What a run's steps sample and train on, all turns as long as allowed. */
 export function workOf(settings: MulliganConfig, { prompt, asked, retry }: EpisodeLengths): MemoryWork {
   const { failuresPerStep: groups, numGenerations, retriesPerReflection, learnFrom } = settings;

@@ -3,8 +3,10 @@
  * and the sizes of what is written. Nothing is loaded or sampled.
  */
 import type { Split } from "../core/task.ts";
+import { sizesOf } from "../engine/index.ts";
 import type { MulliganConfig } from "./config.ts";
 import { mostItemsPerStep } from "./feed.ts";
+import { type Prepared, problemsOf, weightsOf } from "./setup.ts";
 
 /** Parameters of the model, and of what learns. */
 export interface Sizes {
@@ -32,6 +34,38 @@ const BYTES_PER_TOKEN = 40;
 const BYTES_PER_TRAINED = 12;
 
 type Counts = Readonly<Record<Split, number>>;
+
+export interface RunWork {
+  sizes: Sizes;
+  stages: Stage[];
+  disk: DiskUse[];
+}
+
+/** A whole run, one that is given its failures, or stage 1 alone. */
+export type Scope = "run" | "train" | "collect";
+
+/** Throws what reading the model's config.json throws, and `MulliganError("data")` where a split has no problems. */
+export async function planWork(
+  config: MulliganConfig,
+  { model, task }: Pick<Prepared, "model" | "task">,
+  scope: Scope = "run",
+): Promise<RunWork> {
+  const { weights, adapter } = weightsOf(config, model, undefined);
+  const { quantization } = config;
+  const sizes = await sizesOf(weights, { adapter, ...(quantization !== "none" && { quantization }) });
+  const countOf = async (split: Split) => (await problemsOf(task, split, config)).length;
+  if (scope === "collect") {
+    const stages = [collecting(config, await countOf("train"))];
+    return { sizes, stages, disk: [sampledBy(stages)] };
+  }
+  const counts = {
+    train: await countOf("train"),
+    validation: await countOf("validation"),
+    test: await countOf("test"),
+  };
+  const stages = planStages(config, counts).filter(({ name }) => scope === "run" || name !== "collect");
+  return { sizes, stages, disk: planDisk(config, sizes, stages) };
+}
 
 /** `problems`: as many of each split as the settings take. */
 export function planStages(config: MulliganConfig, problems: Counts): Stage[] {
@@ -62,7 +96,7 @@ export function planStages(config: MulliganConfig, problems: Counts): Stage[] {
   ];
 }
 
-export function collecting({ collect, maxAttemptLength }: MulliganConfig, problems: number): Stage {
+function collecting({ collect, maxAttemptLength }: MulliganConfig, problems: number): Stage {
   const work = `${count(problems, "problem")}, ${count(collect.tries, "attempt")} each`;
   return { name: "collect", work, tokens: problems * collect.tries * maxAttemptLength };
 }
@@ -105,12 +139,16 @@ export function planDisk(
   stages: readonly Stage[],
 ): DiskUse[] {
   const checkpoints = countCheckpoints(config);
-  const sampled = stages.reduce((sum, { tokens }) => sum + tokens, 0);
   return [
     { name: count(checkpoints, "checkpoint"), bytes: checkpoints * BYTES_PER_TRAINED * trained },
     { name: "trained model", bytes: 4 * all },
-    { name: "what was sampled", bytes: BYTES_PER_TOKEN * sampled },
+    sampledBy(stages),
   ];
+}
+
+function sampledBy(stages: readonly Stage[]): DiskUse {
+  const tokens = stages.reduce((sum, stage) => sum + stage.tokens, 0);
+  return { name: "what was sampled", bytes: BYTES_PER_TOKEN * tokens };
 }
 
 /** One more than may stay while the next is written. */

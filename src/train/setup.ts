@@ -137,7 +137,7 @@ export async function openProblems(
   const { task, close } = await openTask(settings.task, { ...settings, hub });
   try {
     const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };
-    for (const split of splits) problems[split] = await problemsOf(task, split, countOf(settings, split));
+    for (const split of splits) problems[split] = await problemsOf(task, split, settings);
     const shortage = shortageOf(settings, problems, splits);
     if (shortage) onWarning?.(shortage);
     return { task, problems, close };
@@ -244,9 +244,13 @@ function shortageOf(
   return short.length === 0 ? undefined : `the task has fewer problems than asked for: ${short.join("; ")}`;
 }
 
-/** The first `count` problems of a split. Throws `MulliganError("data")` when it has none. */
-async function problemsOf(task: Task, split: Split, count: number): Promise<readonly Problem[]> {
-  const problems = (await task.problems(split)).slice(0, count);
+/** As many problems of a split as the settings take. Throws `MulliganError("data")` when it has none. */
+export async function problemsOf(
+  task: Task,
+  split: Split,
+  settings: MulliganConfig,
+): Promise<readonly Problem[]> {
+  const problems = (await task.problems(split)).slice(0, countOf(settings, split));
   if (problems.length > 0) return problems;
   throw new MulliganError("data", `task "${task.name}": the ${split} split must have problems, got none`, {
     hint: `give the task rows for ${split}, or more rows to split`,

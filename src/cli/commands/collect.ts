@@ -12,6 +12,7 @@ import { addConfigFlags } from "../flags.ts";
 import { renderCollectSummary } from "../view/collect-summary.ts";
 import { downloadOptions } from "../view/download-view.ts";
 import { createExperimentView } from "../view/experiment-view.ts";
+import { dryRun } from "../view/plan-view.ts";
 import { closeSetup } from "../view/profile-view.ts";
 
 const HELP = `
@@ -37,12 +38,14 @@ export function registerCollect(program: Command, context: CliContext): void {
     .optionsGroup("Run folder:")
     .option("--resume", "continue the collection in --output-dir where it stopped")
     .option("--clean", "remove the run that is in --output-dir first")
+    .option("--dry-run", "print the resolved settings and the plan of the collection, and stop")
     .addHelpText("after", HELP)
-    .action(async (options: Options & RunFolderOptions) => {
+    .action(async (options: Options & RunFolderOptions & { dryRun?: boolean }) => {
       const config = await configFromOptions(options, context);
+      const { resume = false, clean = false } = options;
+      if (options.dryRun) return dryRun(config, "collect", { resume, clean }, context);
       const setup = await openSetup(config, { splits: ["train"], ...downloadOptions(context) });
       const { signal, stdout, stderr } = context;
-      const { resume = false, clean = false } = options;
       const view = createExperimentView(stderr, 0);
       try {
         await inRunFolder(config.outputDir, { resume, clean }, async (folder) => {

@@ -4,7 +4,7 @@ import { MulliganError } from "../../core/errors.ts";
 import { type CliContext, configFromOptions, type Options } from "../context.ts";
 import { experiment } from "../experiment.ts";
 import { addConfigFlags, GROUPS, type GroupName } from "../flags.ts";
-import { showPlan } from "../view/memory-view.ts";
+import { dryRun } from "../view/plan-view.ts";
 
 const HELP = `
 Settings come from, later over earlier: defaults, --preset, the configuration file, flags.
@@ -15,7 +15,7 @@ Examples:
   $ mulligan train --preset mini --output-dir runs/first
   $ mulligan train --config mulligan.config.ts --num-generations 12 --eval.test-problems 500
   $ mulligan train --task gsm8k --task-options '{"source": "hf:openai/gsm8k:main/train"}' --model org/name
-  $ mulligan train --preset mini --dry-run                settings and memory a run would have
+  $ mulligan train --preset mini --dry-run                settings and plan of a run that is not made
   $ mulligan train --output-dir runs/first --resume       continue after Ctrl-C
   $ mulligan train --fork runs/first/checkpoint-40 --learning-rate 5e-5 --output-dir runs/second
 
@@ -66,17 +66,14 @@ export function registerTrain(program: Command, context: CliContext): void {
     .option("--from <checkpoint>", "with --resume: an older checkpoint to go on from, such as checkpoint-40")
     .option("--fork <run>", "start another run from a run's newest checkpoint, run/best or run/checkpoint-N")
     .option("--clean", "remove the run that is in --output-dir first")
-    .option("--dry-run", "print the resolved settings and the planned memory, and stop")
+    .option("--dry-run", "print the resolved settings and the plan of the run, and stop")
     .addHelpText("after", HELP)
     .action(async (options: TrainOptions) => {
       requireOneStart(options);
       const config = await configFromOptions(options, context);
-      if (options.dryRun) {
-        context.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
-        await showPlan(config, context);
-        return;
-      }
       const { failures, from, fork, allowMismatch = false, resume = false, clean = false } = options;
+      if (options.dryRun)
+        return dryRun(config, failures === undefined ? "run" : "train", { resume, clean }, context);
       const command = {
         ...{ resume, clean, allowMismatch },
         ...(failures !== undefined && { failures }),

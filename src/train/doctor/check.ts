@@ -35,6 +35,8 @@ export function findingFrom(error: unknown): Finding {
       ...(error.hint !== undefined && { advice: error.hint }),
     };
   }
-  // not ours: a bug here or in the task's code, which the other checks must survive
-  return { status: "failed", found: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  return failed(
+    String(error),
+    "a mistake in the task's code, or a bug of Mulligan's: the other commands show where it happens",
+  );
 }

@@ -7,12 +7,11 @@ import { MulliganError } from "../../core/errors.ts";
 import { freeCores } from "../../core/free-cores.ts";
 import { freeMemory } from "../../core/free-memory.ts";
 import type { Problem, Task } from "../../core/task.ts";
-import { sizesOf } from "../../engine/index.ts";
 import { type Chat, loadChat } from "../../loop/policy.ts";
 import type { MulliganConfig } from "../config.ts";
 import { planRun, requireMemory, showBytes } from "../memory.ts";
 import { requireCapabilities, requireLearner } from "../preflight.ts";
-import { planDisk, planStages } from "../run-plan.ts";
+import { planWork } from "../run-plan.ts";
 import {
   type FoundModel,
   lengthsOfAll,
@@ -21,7 +20,6 @@ import {
   type PrepareOptions,
   type Setup,
   startSetup,
-  weightsOf,
 } from "../setup.ts";
 import { type Check, type Finding, failed, findingFrom, type Opened, ok, warning } from "./check.ts";
 import { checkDisk, checkWriting } from "./folder.ts";
@@ -60,7 +58,13 @@ export async function* diagnose(
     yield* examine("settings", {}, () => checkSettings(config));
     yield* examine("run folder", {}, () => checkWriting(config.outputDir));
 
-    opened = yield* examine("task", {}, () => checkProblems(config, { ...(signal && { signal }), ...(onEvent && { onHubEvent: onEvent }), ...(env && { env }) }));
+    opened = yield* examine("task", {}, () =>
+      checkProblems(config, {
+        ...(signal && { signal }),
+        ...(onEvent && { onHubEvent: onEvent }),
+        ...(env && { env }),
+      }),
+    );
     const task = opened;
     const patience = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), ...(signal ? [signal] : [])]);
     yield* examine("verifier", { task }, ({ task }) => checkVerifier(task.task, patience));
@@ -143,18 +147,11 @@ async function checkProblems(
 
 async function checkRoom(
   config: MulliganConfig,
-  { folder }: FoundModel,
-  { problems: { train, validation, test } }: Pick<Prepared, "problems">,
+  { folder: model }: FoundModel,
+  { task }: Pick<Prepared, "task">,
 ): Promise<Finding> {
-  const { weights, adapter } = weightsOf(config, folder, undefined);
-  const { quantization } = config;
-  const sizes = await sizesOf(weights, { adapter, ...(quantization !== "none" && { quantization }) });
-  const stages = planStages(config, {
-    train: train.length,
-    validation: validation.length,
-    test: test.length,
-  });
-  return checkDisk(config.outputDir, planDisk(config, sizes, stages));
+  const { disk } = await planWork(config, { model, task });
+  return checkDisk(config.outputDir, disk);
 }
 
 async function checkWords(
