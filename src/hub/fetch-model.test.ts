@@ -100,6 +100,15 @@ describe("a model of the hub", () => {
     expect(hub.requests).toEqual([]);
   });
 
+  test("without weights, for who asks what the model is; fetched whole the next time", async () => {
+    const model = await fetchIt(REFERENCE, {}, { weights: false });
+    expect(model).toMatchObject({ commit: COMMIT, missing: "model.safetensors" });
+    expect((await readdir(model.folder)).sort()).toEqual(WANTED.filter((name) => !name.startsWith("model.")));
+    expect(hub.requests.filter((line) => line.includes("safetensors"))).toEqual([]);
+    expect((await readdir((await fetchIt()).folder)).sort()).toEqual(WANTED);
+    expect((await fetchIt(REFERENCE, {}, { weights: false })).missing).toBeUndefined();
+  });
+
   test("is looked at before its weights are fetched", async () => {
     const seen: string[][] = [];
     const accept = async (folder: string) => {
