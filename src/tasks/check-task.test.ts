@@ -130,3 +130,21 @@ test("a prompt or answer that throws names the problem", async () => {
     message: expect.stringMatching(/^problem "\d+": answer threw: TypeError: no such column$/),
   });
 });
+
+test("rows are judged side by side, as many as there are workers, to the same result", async () => {
+  let [inFlight, most] = [0, 0];
+  const verify = async (text: string, { answer, id }: Row) => {
+    most = Math.max(most, ++inFlight);
+    await new Promise((done) => setTimeout(done, id % 3));
+    inFlight--;
+    return text === answer || (text === "" && id % 2 === 0);
+  };
+  const task = defineTask<Row>({ name: "sums", rows, prompt: (row) => row.question, verify });
+  const [alone, together] = [
+    await checkTask(task, { rows: 20 }),
+    await checkTask(task, { rows: 20, workers: 6 }),
+  ];
+  expect(most).toBe(6);
+  expect(together.probes).toEqual(alone.probes);
+  expect(together.probes.find(({ name }) => name === "empty")!.surprises.length).toBe(3);
+});

@@ -11,6 +11,8 @@ import { SPLITS } from "./split.ts";
 export interface CheckOptions {
   /** Most rows to try, evenly spaced over all splits. */
   rows: number;
+  /** Rows that are judged side by side. Default 1. */
+  workers?: number;
   signal?: AbortSignal;
   /** A clock in milliseconds. */
   now?: () => number;
@@ -48,7 +50,7 @@ const othersTried = 8;
  * `MulliganError("task")` when a function of the task throws, or the signal's reason.
  */
 export async function checkTask(task: Task, options: CheckOptions): Promise<TaskCheck> {
-  const { rows, signal, now = () => performance.now() } = options;
+  const { rows, workers = 1, signal, now = () => performance.now() } = options;
   const present = task.splits ?? SPLITS;
   const splits = await Promise.all(
     SPLITS.map((split) => (present.includes(split) ? task.problems(split) : [])),
@@ -69,20 +71,24 @@ export async function checkTask(task: Task, options: CheckOptions): Promise<Task
   };
   const run = async ({ name, expected, answersTo }: ProbeKind): Promise<Probe> => {
     const probe: Probe = { name, expected, solved: 0, failed: 0, unscored: 0, surprises: [] };
-    for (const [index, problem] of problems.entries()) {
+    const judgeRow = async (problem: Problem, index: number) => {
       let judged: { answer: string; verdict: Verdict } | undefined;
       for (const answer of answersTo(problem, index)) {
         judged = { answer, verdict: await judge(answer, problem) };
         if (judged.verdict.kind !== "solved") break;
       }
-      if (!judged) continue;
-      const { kind } = judged.verdict;
-      probe[kind]++;
-      const isExpected = kind === expected || (expected === "either" && kind !== "unscored");
-      if (!isExpected && probe.surprises.length < surprisesKept) {
-        probe.surprises.push({ problemId: problem.id, ...judged });
+      return judged && { problemId: problem.id, ...judged };
+    };
+    // no more once some could not be judged: each may have taken its whole time limit
+    for (let start = 0; start < problems.length && probe.unscored < surprisesKept; start += workers) {
+      const some = problems.slice(start, start + workers);
+      for (const judged of await Promise.all(some.map((problem, i) => judgeRow(problem, start + i)))) {
+        if (!judged) continue;
+        const { kind } = judged.verdict;
+        probe[kind]++;
+        const isExpected = kind === expected || (expected === "either" && kind !== "unscored");
+        if (!isExpected && probe.surprises.length < surprisesKept) probe.surprises.push(judged);
       }
-      if (probe.unscored === surprisesKept) break; // each may have taken its whole time limit
     }
     return probe;
   };

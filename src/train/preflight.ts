@@ -80,24 +80,31 @@ export function requireEpisodes(
   lengths: readonly EpisodeLengths[],
   { maxAttemptLength, maxCompletionLength }: MulliganConfig,
 ): void {
-  for (const [index, { prompt, retry }] of lengths.entries()) {
+  requirePrompts({ contextLength }, problems, lengths);
+  for (const [index, { retry }] of lengths.entries()) {
     const { id } = problems[index]!;
     const longest = retry + maxAttemptLength + maxCompletionLength;
     if (longest < contextLength) continue;
-    const limit = `the model's context of ${contextLength} tokens`;
-    if (prompt >= contextLength) {
-      throw new MulliganError(
-        "context",
-        `problem "${id}": its prompt must be shorter than ${limit}, got ${prompt}`,
-        {
-          hint: "shorten the prompt, leave the row out, or use a model with a longer context",
-        },
-      );
-    }
     throw new MulliganError(
       "context",
-      `problem "${id}": its episode must leave room for a retry in ${limit}, got ${longest} before the retry: ${retry} of prompts, maxAttemptLength = ${maxAttemptLength}, maxCompletionLength = ${maxCompletionLength}`,
+      `problem "${id}": its episode must leave room for a retry in the model's context of ${contextLength} tokens, got ${longest} before the retry: ${retry} of prompts, maxAttemptLength = ${maxAttemptLength}, maxCompletionLength = ${maxCompletionLength}`,
       { hint: "lower maxCompletionLength or maxAttemptLength, or use a model with a longer context" },
+    );
+  }
+}
+
+/** Throws `MulliganError("context")` when some problem's prompt leaves no token for an attempt. */
+export function requirePrompts(
+  { contextLength }: Pick<EngineInfo, "contextLength">,
+  problems: readonly Problem[],
+  lengths: readonly EpisodeLengths[],
+): void {
+  for (const [index, { prompt }] of lengths.entries()) {
+    if (prompt < contextLength) continue;
+    throw new MulliganError(
+      "context",
+      `problem "${problems[index]!.id}": its prompt must be shorter than the model's context of ${contextLength} tokens, got ${prompt}`,
+      { hint: "shorten the prompt, leave the row out, or use a model with a longer context" },
     );
   }
 }

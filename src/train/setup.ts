@@ -24,7 +24,7 @@ import { type Chat, loadChat, policyOf } from "../loop/policy.ts";
 import { openTask } from "../tasks/open-task.ts";
 import { SPLITS } from "../tasks/split.ts";
 import type { MulliganConfig } from "./config.ts";
-import { type EpisodeLengths, lengthsOf, requireEpisodes } from "./preflight.ts";
+import { type EpisodeLengths, lengthsOf, requireEpisodes, requirePrompts } from "./preflight.ts";
 
 export type { HubEvent };
 
@@ -64,10 +64,14 @@ export interface PrepareOptions {
   env?: NodeJS.ProcessEnv;
 }
 
-export interface SetupOptions extends PrepareOptions {
+export interface StartOptions {
   /** A folder of weights to use instead of the model's own, or of an adapter to use with them. */
   checkpoint?: string;
+  /** Nothing but first tries will be sampled: they need room, whole episodes do not. Default false. */
+  attemptsOnly?: boolean;
 }
+
+export interface SetupOptions extends PrepareOptions, StartOptions {}
 
 /** The shipped models, beside dist/ and src/ in the package. */
 const SHIPPED = fileURLToPath(new URL("../../models", import.meta.url));
@@ -156,9 +160,10 @@ export function lengthsOfAll(chat: Chat, task: Task, problems: Setup["problems"]
 /** prepareSetup and startSetup in one. Throws what they throw. */
 export async function openSetup(
   settings: MulliganConfig,
-  { checkpoint, ...preparing }: SetupOptions = {},
+  { checkpoint, attemptsOnly, ...preparing }: SetupOptions = {},
 ): Promise<Setup> {
-  return startSetup(settings, await prepareSetup(settings, preparing), checkpoint);
+  const starting = { ...(checkpoint !== undefined && { checkpoint }), ...(attemptsOnly && { attemptsOnly }) };
+  return startSetup(settings, await prepareSetup(settings, preparing), starting);
 }
 
 /**
@@ -169,7 +174,7 @@ export async function openSetup(
 export async function startSetup(
   settings: MulliganConfig,
   prepared: Prepared,
-  checkpoint?: string,
+  { checkpoint, attemptsOnly = false }: StartOptions = {},
 ): Promise<Setup> {
   const { task, problems, model, name, chat, lengths } = prepared;
   let engine: Engine | undefined;
@@ -182,7 +187,10 @@ export async function startSetup(
     const datasetRevisions = { ...settings.datasetRevisions, ...task.datasets?.() };
     const config = { ...settings, model: name, datasetRevisions, threads: engine.info.threads };
     const policy = policyOf(engine, chat, model);
-    for (const split of SPLITS) requireEpisodes(engine.info, problems[split], lengths[split], config);
+    for (const split of SPLITS) {
+      if (attemptsOnly) requirePrompts(engine.info, problems[split], lengths[split]);
+      else requireEpisodes(engine.info, problems[split], lengths[split], config);
+    }
     return { config, model, policy, task, problems, profile: async () => engine?.profile?.(), close };
   } catch (error) {
     await close();

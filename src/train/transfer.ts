@@ -102,6 +102,7 @@ async function firstTries(
   const settings = { ...config, eval: { ...config.eval, testProblems: count } };
   const setup = await openSetup(settings, {
     splits: ["test"],
+    attemptsOnly: true,
     ...(checkpoint !== undefined && { checkpoint }),
   });
   try {

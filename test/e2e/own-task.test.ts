@@ -38,6 +38,11 @@ describe("init", () => {
     expect(JSON.parse(dry.out)).toMatchObject(settings);
   });
 
+  test("says how to go on from a folder whose name a shell would take apart", async () => {
+    const { out } = await runArgv(["init", join(folder, "it's mine")]);
+    expect(out).toContain(`\nNext: cd '${folder}/it'\\''s mine' && npx mulligan check-task task.ts`);
+  });
+
   test("is under 30 lines of code", async () => {
     const text = await readFile(join(root, "starter", "task.ts"), "utf8");
     const lines = text.split("\n").filter((line) => !/^\s*(\/\/|\/\*|$)/.test(line));

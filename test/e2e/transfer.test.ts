@@ -19,7 +19,9 @@ beforeAll(async () => {
     join(folder, "always.ts"),
     `import { defineTask } from "mulligan";
 const rows = Array.from({ length: 200 }, (_, i) => ({ q: i }));
-export default defineTask({ name: "always", rows, prompt: ({ q }) => \`copy: \${q}\`, verify: () => true });
+// room for a first try, which is all that is sampled, and none for an episode, which would put the question again
+const prompt = ({ q }) => \`copy: \${"x".repeat(180)} \${q}\`;
+export default defineTask({ name: "always", rows, prompt, verify: () => true });
 `,
   );
 });

@@ -48,7 +48,11 @@ export function registerCheckTask(program: Command, context: CliContext): void {
       const hub = { onEvent, signal, revisions: config.datasetRevisions };
       const { task, close } = await openTask(name, { taskOptions, hub, verifier: config.verifier });
       try {
-        const check = await checkTask(task, { rows: options.rows, signal: context.signal });
+        const check = await checkTask(task, {
+          rows: options.rows,
+          workers: config.verifier.workers,
+          signal: context.signal,
+        });
         context.stdout.write(printable(`${renderCheck(check)}\n`));
         if (!isSound(check)) throw unsound(check);
       } finally {

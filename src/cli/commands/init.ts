@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import { unwritable } from "../../core/atomic-file.ts";
 import { MulliganError } from "../../core/errors.ts";
 import type { CliContext } from "../context.ts";
+import { shellWord } from "../shell.ts";
 
 const HELP = `
 Examples:
@@ -28,7 +29,7 @@ export function registerInit(program: Command, context: CliContext): void {
     .action(async (folder: string) => {
       await copyStarter(resolve(context.folder, folder));
       for (const name of FILES) context.stdout.write(`${join(folder, name)}\n`);
-      const there = folder === "." ? "" : `cd ${folder} && `;
+      const there = folder === "." ? "" : `cd ${shellWord(folder)} && `;
       context.stdout.write(`\nNext: ${there}npx mulligan check-task task.ts && npx mulligan train\n`);
     });
 }

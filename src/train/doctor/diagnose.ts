@@ -67,7 +67,9 @@ export async function* diagnose(
     );
     const task = opened;
     const patience = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), ...(signal ? [signal] : [])]);
-    yield* examine("verifier", { task }, ({ task }) => checkVerifier(task.task, patience));
+    yield* examine("verifier", { task }, ({ task }) =>
+      checkVerifier(task.task, config.verifier.workers, patience),
+    );
 
     const model = yield* examine("model", {}, () => checkModel(config.model, { signal, onEvent, env }));
     const weights = yield* examine("weights", { model }, ({ model }) => checkWeights(model));

@@ -12,7 +12,7 @@ const check = (
   patience = never,
 ) => {
   const task = defineTask<Row>({ name: "sums", rows, prompt: (row) => row.question, verify, ...changes });
-  return checkVerifier(task, patience);
+  return checkVerifier(task, 1, patience);
 };
 
 test("a verifier that passes gold and fails junk is fine", async () => {

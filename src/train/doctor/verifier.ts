@@ -9,9 +9,9 @@ const ROWS = 5;
 const CHECK_TASK = "`mulligan check-task` shows which answers; correct verify or the gold answers";
 
 /** `patience` ends it between two verdicts: a verifier that hangs may take its time limit for each. */
-export async function checkVerifier(task: Task, patience: AbortSignal): Promise<Finding> {
+export async function checkVerifier(task: Task, workers: number, patience: AbortSignal): Promise<Finding> {
   try {
-    const check = await checkTask(task, { rows: ROWS, signal: patience });
+    const check = await checkTask(task, { rows: ROWS, workers, signal: patience });
     if (!isSound(check)) return failed(mistakesOf(check).join("; "), CHECK_TASK);
     if (check.changed > 0) {
       return warning(`${check.changed} answers were judged twice and got another verdict`, CHECK_TASK);
