@@ -10,7 +10,7 @@ export interface Progress {
 /** As many rows as one engine call takes. */
 const itemsPerBatch = 256;
 
-/** The results of all batches, in the order of the items. */
+/** The results of all batches, in the order of the items. Progress is told before the first batch too, which may take long. */
 export async function inBatches<Item, Result>(
   stage: string,
   items: readonly Item[],
@@ -18,6 +18,7 @@ export async function inBatches<Item, Result>(
   onProgress?: (progress: Progress) => void,
 ): Promise<Result[]> {
   const results: Result[] = [];
+  if (items.length > 0) onProgress?.({ stage, done: 0, total: items.length });
   for (let start = 0; start < items.length; start += itemsPerBatch) {
     results.push(...(await run(items.slice(start, start + itemsPerBatch))));
     onProgress?.({ stage, done: results.length, total: items.length });

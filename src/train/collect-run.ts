@@ -23,6 +23,8 @@ import type { Setup } from "./setup.ts";
 import { describeStart } from "./start.ts";
 
 export type CollectEvent =
+  /** Nothing is sampled yet: with a large model the first engine call takes long. */
+  | { type: "collect-begun"; total: number }
   | { type: "collecting"; done: number; total: number; failures: number }
   /** `truncated`: share of the failed attempts that were cut at `limit` tokens. */
   | {
@@ -63,6 +65,7 @@ export async function collectRun(setup: Setup, options: CollectRunOptions): Prom
   let isBegun = recorded.length > 0;
   if (isBegun) await recordStart(folder, await describeStart(setup));
   const { tries, maxFailuresPerProblem, maxFailures } = config.collect;
+  onEvent({ type: "collect-begun", total: problems.train.length * tries });
   const { failures, outcomes } = await collectFailures(policy, task, problems.train, {
     ...{ tries, maxFailures, recorded, signal },
     ...(maxFailuresPerProblem > 0 && { maxFailuresPerProblem }),

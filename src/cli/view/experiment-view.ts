@@ -30,6 +30,7 @@ export function createExperimentView(stream: ProgressStream, maxSteps: number): 
       stage = label;
       progress = createProgress({ stream, label, total, start, begin: idleSince });
     }
+    if (done === 0) return progress.begin();
     progress.update(done, facts);
     if (done >= total) end();
   };
@@ -43,6 +44,8 @@ export function createExperimentView(stream: ProgressStream, maxSteps: number): 
     end,
     show(event) {
       switch (event.type) {
+        case "collect-begun":
+          return advance("collect", 0, event.total);
         case "collecting":
           return advance("collect", event.done, event.total, { note: `${event.failures} failures` });
         case "collected":

@@ -67,6 +67,17 @@ test("elsewhere, prints a plain line every ten seconds, the first and the last",
   for (const control of ["\r", "\u001b", "█"]) expect(written.join("")).not.toContain(control);
 });
 
+test("says what there is to do before the first of it is done", () => {
+  for (const isTTY of [true, false]) {
+    const { written, clock, progress } = setUp(isTTY);
+    progress.begin();
+    clock.ms = 10;
+    progress.update(1);
+    expect(written[0]).toBe(isTTY ? "\r\u001b[Ktrain ░░░░░░░░░░░░░░░░░░░░  60 to do" : "train  60 to do\n");
+    expect(written[1]).toContain("  1/60  ");
+  }
+});
+
 test("counts the time left from where a resumed run began", () => {
   const { written, clock, progress } = setUp(false, { start: 50 });
   clock.ms = 5000;

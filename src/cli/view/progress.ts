@@ -32,6 +32,8 @@ export interface ProgressFacts {
 }
 
 export interface Progress {
+  /** Says what there is to do before any of it is done. */
+  begin(): void;
   update(step: number, facts?: ProgressFacts): void;
   /** Prints a line of its own above the bar. */
   print(line: string): void;
@@ -66,6 +68,12 @@ export function createProgress(options: ProgressOptions): Progress {
   };
 
   return {
+    begin() {
+      line = `${isTerminal ? `${label} ${bar(0)}` : label}  ${total} to do`;
+      // the first step that is done is shown as though nothing had been drawn
+      stream.write(isTerminal ? CLEAR_LINE + line.slice(0, (stream.columns || 80) - 1) : `${line}\n`);
+      isDrawn = isTerminal;
+    },
     update(step, facts = {}) {
       const elapsed = (now() - begin) / 1000;
       const done = step - start;

@@ -7,7 +7,7 @@ import { MulliganError } from "../../core/errors.ts";
 import type { EngineInfo, Loss, SampleRequest } from "../contract.ts";
 
 const LONGER =
-  "use a model with a longer context (max_position_embeddings; original_max_position_embeddings where rope_scaling is longrope: docs/guide/models.md)";
+  "use a model with a longer context (max_position_embeddings; original_max_position_embeddings where rope_scaling is longrope: docs/guide/own-model.md)";
 
 const NEEDED: Record<Loss["name"], readonly (keyof Datum)[]> = {
   cross_entropy: ["weights"],
