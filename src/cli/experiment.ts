@@ -17,7 +17,6 @@ import { requireLearner } from "../train/preflight.ts";
 import { prepareSetup, type Setup, startSetup } from "../train/setup.ts";
 import { describeStart } from "../train/start.ts";
 import type { CliContext } from "./context.ts";
-import { shellWord } from "./shell.ts";
 import { downloadOptions } from "./view/download-view.ts";
 import { createExperimentView } from "./view/experiment-view.ts";
 import { checkMemory } from "./view/memory-view.ts";

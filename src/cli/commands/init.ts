@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { unwritable } from "../../core/atomic-file.ts";
 import { MulliganError } from "../../core/errors.ts";
+import { shellWord } from "../../core/shell.ts";
 import type { CliContext } from "../context.ts";
-import { shellWord } from "../shell.ts";
 
 const HELP = `
 Examples:

@@ -16,14 +16,14 @@ export interface DoctorView {
 }
 
 export function createDoctorView(stdout: ProgressStream, stderr: ProgressStream): DoctorView {
-  const clear = stderr.isTTY ? "\r\u001b[K" : "";
+  const clear = "\r\u001b[K";
   const isColoured = stdout.isTTY === true && !process.env.NO_COLOR;
   return {
     checking(name) {
       if (stderr.isTTY) stderr.write(`${clear}${" ".repeat(STATUS_WIDTH + 2)}${name} …`);
     },
     checked(check) {
-      stderr.write(clear);
+      if (stderr.isTTY) stderr.write(clear);
       stdout.write(`${renderFinding(check, { isColoured })}\n`);
     },
   };
