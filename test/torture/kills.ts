@@ -42,12 +42,11 @@ export function timedKills(points: readonly string[], count: number, rng: Rng): 
   });
 }
 
-/** So many of them, evenly over the phases and over each phase. */
-export function spread<K extends { phase: Phase }>(kills: readonly K[], count: number): K[] {
-  const each = Math.ceil(count / PHASES.length);
+/** So many of each phase, evenly over it. */
+export function spread<K extends { phase: Phase }>(kills: readonly K[], each: number): K[] {
   return PHASES.flatMap((phase) => {
     const own = kills.filter((kill) => kill.phase === phase);
     const step = Math.max(1, own.length / each);
     return own.filter((_, i) => Math.floor(i / step) !== Math.floor((i - 1) / step));
-  }).slice(0, count);
+  });
 }

@@ -1,6 +1,6 @@
 /**
  * `npm run test:torture`: kills a small run again and again, in every phase, and goes on with it; whatever it was, the end
- * must be the run that was never killed, byte for byte. `--kills all` kills at every operation on the disk.
+ * must be the run that was never killed, byte for byte. `--kills all` kills at every operation on the disk, six times as often.
  */
 import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -14,14 +14,18 @@ import { type Bench, begin, type Contents, contentsOf, setUpBench } from "./vict
 
 const { values: flags } = parseArgs({
   options: {
-    /** Runs to kill, each at least once, or "all" for every operation and 60 moments. */
+    /** Runs to kill, each at least once; "all": one for every point, one for the middle of every write, and some more. */
     kills: { type: "string", default: "100" },
     seed: { type: "string", default: "1" },
     /** Runs at once. */
     jobs: { type: "string", default: String(availableParallelism()) },
   },
 });
+/** Kills from outside when there is one for every point. Arbitrary. */
+const MOMENTS = 60;
 const rng = createRng(Number(flags.seed));
+if (!/^([1-9]\d*|all)$/.test(flags.kills))
+  throw new RangeError(`--kills: must be a number or all, got ${flags.kills}`);
 
 const bench = await setUpBench();
 const place = await bench.place("reference");
@@ -39,17 +43,13 @@ console.log(`${deaths.length} kills of ${kills.length} runs in ${seconds} s, ${f
 if (failures > 0) process.exitCode = 1;
 else bench.remove();
 
+/** Of 100 kills 10 are injected into each phase, where they hit; the others come from outside. */
 function plan(): Kill[] {
-  const injected = injectedKills(points);
-  const of = rng.fork("moments");
-  const chosen =
-    flags.kills === "all"
-      ? [...injected, ...timedKills(points, 60, of)]
-      : [
-          ...spread(injected, Math.ceil(Number(flags.kills) / 2)),
-          ...timedKills(points, Math.floor(Number(flags.kills) / 2), of),
-        ];
-  return rng.fork("order").shuffle(chosen);
+  const all = injectedKills(points);
+  const isAll = flags.kills === "all";
+  const injected = isAll ? all : spread(all, Math.max(1, Math.round(Number(flags.kills) / 10)));
+  const rest = isAll ? MOMENTS : Math.max(0, Number(flags.kills) - injected.length);
+  return rng.fork("order").shuffle([...injected, ...timedKills(points, rest, rng.fork("moments"))]);
 }
 
 async function tortureAll({ place: newPlace }: Bench, all: readonly Kill[], whole: Contents) {

@@ -180,7 +180,7 @@ export async function differences(place: string, reference: Contents): Promise<s
 }
 
 /** Grow by lines, of which the last may be torn. */
-const LOGS = /^(metrics|episodes|traces|evaluations)\.jsonl$/;
+const LOGS = /^(metrics|episodes|traces|evaluations|warnings)\.jsonl$/;
 /** Are there for a time, or change. */
 const PASSING = ["collecting.jsonl", "latest"];
 
