@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -26,6 +26,16 @@ test("cuts the logs after the newest checkpoint's step", async () => {
   expect(await text(folder.metrics)).toBe(lines([1, 2]));
   expect(await text(folder.timings)).toBe(lines([1, 2]));
   expect(await text(folder.traces)).toBe(header + lines(many.slice(0, 6000)));
+});
+
+test("takes back the warnings and the kept batches of steps that will be taken again", async () => {
+  await writeFile(folder.latest, "checkpoint-2\n");
+  await writeFile(folder.warnings, lines([1, 2, 3]));
+  await mkdir(folder.skipped);
+  for (const step of [2, 3, 10]) await writeFile(join(folder.skipped, `step-${step}.json`), "{}");
+  await rewindRun(folder);
+  expect(await text(folder.warnings)).toBe(lines([1, 2]));
+  expect(await readdir(folder.skipped)).toEqual(["step-2.json"]);
 });
 
 test("cuts a line that was half written", async () => {

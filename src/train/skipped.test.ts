@@ -170,7 +170,7 @@ describe("after maxSkippedSteps in a row", () => {
     const { error, log } = await run(breakingSetup({ 6: "sample" }));
     expect(log.at(-1)).toBe("warning 6");
     expect(error).toMatchObject({
-      message: expect.stringMatching(/^step 6: the last 1 steps were dropped/),
+      message: expect.stringMatching(/^step 6: the last step was dropped/),
       hint: expect.stringContaining("no good state was saved: --save-steps keeps some"),
     });
   });

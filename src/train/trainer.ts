@@ -144,8 +144,9 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
       yield { type: "warning", step, ...skippedWarning(step, dropped, folder) };
       if (progress.skipped! >= config.maxSkippedSteps || (step === config.maxSteps && !isSound)) {
         yield* saveNow();
-        const count = `the last ${progress.skipped} steps were dropped, maxSkippedSteps is ${config.maxSkippedSteps}`;
-        throw await diverged(`step ${step}: ${count}: ${dropped.reason}`, dropped.stage);
+        const last = progress.skipped === 1 ? "step was" : `${progress.skipped} steps were`;
+        const rule = `the last ${last} dropped, maxSkippedSteps is ${config.maxSkippedSteps}`;
+        throw await diverged(`step ${step}: ${rule}: ${dropped.reason}`, dropped.stage);
       }
     }
     if (isSound && (isDue(config.eval.steps) || step === config.maxSteps)) yield* evaluateNow();
