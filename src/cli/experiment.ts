@@ -60,7 +60,8 @@ export async function experiment(
   });
   const setup = await startSetup(config, prepared);
   const view = createExperimentView(stderr, config.maxSteps);
-  let folder: RunFolder | undefined;
+  /** The run's folder once something happened in it: a run that is refused has nothing to tell. */
+  let begun: RunFolder | undefined;
   try {
     if (failures) {
       const now = await originOf(setup);
@@ -68,14 +69,16 @@ export async function experiment(
       for (const difference of check(failures.header, now)) stderr.write(`warning: ${difference}\n`);
     }
     // only now: had something of the above been wrong, --clean would have removed a run for nothing
-    await inRunFolder(config.outputDir, folderOptions, async (locked) => {
-      folder = locked;
+    await inRunFolder(config.outputDir, folderOptions, async (folder) => {
       if (folderOptions.resume) await warnOfChanges(setup, folder, stderr);
       await tryLargest(setup.policy.engine, memory.largest);
       const results = await runExperiment(setup, {
         folder,
         signal,
-        onEvent: view.show,
+        onEvent(event) {
+          begun = folder;
+          view.show(event);
+        },
         ...(folderOptions.resume && { resume: true, ...(from !== undefined && { from }) }),
         ...(failures && { failures }),
         ...(fork && { fork }),
@@ -97,7 +100,7 @@ export async function experiment(
     });
   } finally {
     view.end();
-    if (folder) await listWarnings(folder, stderr);
+    if (begun) await listWarnings(begun, stderr);
     await closeSetup(setup, stderr);
   }
 }
