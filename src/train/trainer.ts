@@ -109,6 +109,19 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
     savedStep = progress.step;
     yield { type: "checkpoint", step: progress.step, path };
   }
+  /** Keeps the batch, and ends the run where it is of no use to go on. */
+  async function* tellDropped(taken: StepTaken & { dropped: Dropped }): AsyncGenerator<TrainEvent> {
+    const { step, skipped = 0 } = progress;
+    const { stage, reason } = taken.dropped;
+    if (folder) await keepSkipped(folder, step, taken);
+    yield { type: "warning", step, ...skippedWarning(step, taken.dropped, folder) };
+    // weights that cannot be sampled are no trained model either
+    if (skipped < config.maxSkippedSteps && (isSound || step < config.maxSteps)) return;
+    yield* saveNow();
+    const last = skipped === 1 ? "step was" : `${skipped} steps were`;
+    const rule = `the last ${last} dropped, maxSkippedSteps is ${config.maxSkippedSteps}`;
+    throw await diverged(`step ${step}: ${rule}: ${reason}`, stage);
+  }
   const isDue = (every: number) => every > 0 && progress.step % every === 0;
 
   if (!resumed) yield* evaluateNow();
@@ -139,16 +152,7 @@ export async function* train(setup: TrainSetup): AsyncGenerator<TrainEvent, void
     const timings = { ...times, tokens_per_second: tokens / times.step_time };
     yield { type: "step", step, metrics, timings, groups: gathered?.groups ?? [], traces };
     for (const warning of health(metrics)) yield { type: "warning", step, ...warning };
-    if (dropped) {
-      if (folder) await keepSkipped(folder, step, { ...taken, dropped });
-      yield { type: "warning", step, ...skippedWarning(step, dropped, folder) };
-      if (progress.skipped! >= config.maxSkippedSteps || (step === config.maxSteps && !isSound)) {
-        yield* saveNow();
-        const last = progress.skipped === 1 ? "step was" : `${progress.skipped} steps were`;
-        const rule = `the last ${last} dropped, maxSkippedSteps is ${config.maxSkippedSteps}`;
-        throw await diverged(`step ${step}: ${rule}: ${dropped.reason}`, dropped.stage);
-      }
-    }
+    if (dropped) yield* tellDropped({ ...taken, dropped });
     if (isSound && (isDue(config.eval.steps) || step === config.maxSteps)) yield* evaluateNow();
     if (isDue(config.saveSteps)) yield* saveNow();
   }
