@@ -11,6 +11,7 @@ export type {
 } from "./core/episode.ts";
 export { type ErrorCode, MulliganError } from "./core/errors.ts";
 export { createRng, type Rng } from "./core/rng.ts";
+export type { AttemptsTrace, EpisodeTrace, ReflectionsTrace, Trace } from "./core/trace.ts";
 export { createLocalEngine, type Engine, type LocalEngineOptions } from "./engine/index.ts";
 export {
   type Comparison,
@@ -23,7 +24,8 @@ export {
 export { collectFailures } from "./loop/collect.ts";
 export { reflectAndRetry } from "./loop/episode.ts";
 export type { Decoding, Policy } from "./loop/policy.ts";
-export { createRunFolder, type RunFolder } from "./store/run-folder.ts";
+export { createRunFolder, inRunFolder, type RunFolder } from "./store/run-folder.ts";
+export { readTraces } from "./store/traces.ts";
 export * from "./tasks/index.ts";
 export { loadTask } from "./tasks/load-task.ts";
 export { type OpenTask, type OpenTaskOptions, openTask } from "./tasks/open-task.ts";

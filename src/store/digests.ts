@@ -23,7 +23,7 @@ export async function writeDigests(folder: string): Promise<void> {
 }
 
 /**
- * Reads every byte: about a second per gigabyte. A folder without digests passes. Throws `MulliganError("checkpoint")` that
+ * Reads every byte: about two seconds per gigabyte. A folder without digests passes. Throws `MulliganError("checkpoint")` that
  * names the file which is not as it was written; `hint` says where to go from there.
  */
 export async function verifyDigests(folder: string, hint: string): Promise<void> {

@@ -1,5 +1,5 @@
 /** Is a process that was written down still there? Its number may have been given to another one since. */
-import { readFile } from "node:fs/promises";
+import { readFile, readlink } from "node:fs/promises";
 
 /**
  * Something that no other process of this machine has: the boot and the moment in it when the process began. Undefined where
@@ -16,6 +16,11 @@ export async function identityOf(pid: number): Promise<string | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** Where the numbers of processes mean the same: containers of one host have their own. Undefined without /proc. */
+export async function ownContainer(): Promise<string | undefined> {
+  return readlink("/proc/self/ns/pid").catch(() => undefined);
 }
 
 /** Of this machine. Where the system does not tell when a process began, its number alone decides. */

@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { identityOf } from "./process-identity.ts";
+import { identityOf, ownContainer } from "./process-identity.ts";
 import { LOCK_FILE, whileLocked } from "./run-lock.ts";
 
 let dir: string;
@@ -54,6 +54,10 @@ async function end({ child }: { child: ChildProcess }, how: NodeJS.Signals | "by
 
 const hold = () => whileLocked(dir, async () => JSON.parse(await readFile(path, "utf8")));
 const write = (holder: object) => writeFile(path, JSON.stringify(holder));
+const here = async () => {
+  const container = await ownContainer();
+  return container === undefined ? {} : { container };
+};
 const since = "2026-01-02T03:04:05.678Z";
 
 test("the second process is refused, told who holds the folder, and gets it when that one has ended", async () => {
@@ -82,7 +86,7 @@ test("a process that exits on a signal leaves no lock, a killed one leaves a loc
 }, 60_000);
 
 test("of several processes that find the lock of a dead one, exactly one holds the folder", async () => {
-  await write({ pid: 2 ** 22 + 1, host: hostname(), since });
+  await write({ pid: 2 ** 22 + 1, host: hostname(), since, ...(await here()) });
   const said = (await Promise.all(Array.from({ length: 3 }, startHolder))).map((holder) => holder.said);
   expect(said.filter((text) => text === "held")).toHaveLength(1);
   expect(said.filter((text) => text.startsWith("io "))).toHaveLength(2);
@@ -111,6 +115,16 @@ describe("in one process", () => {
     expect(await readdir(dir)).toEqual([LOCK_FILE]);
   });
 
+  test.runIf(process.platform === "linux")(
+    "numbers of another container of this host mean nothing here",
+    async () => {
+      await write({ pid: 2 ** 22 + 1, host: hostname(), since, container: "pid:[1]" });
+      await expect(hold()).rejects.toMatchObject({
+        hint: expect.stringContaining("cannot be seen from here"),
+      });
+    },
+  );
+
   test("a lock that cannot be read is refused and left alone", async () => {
     await writeFile(path, "");
     await expect(hold()).rejects.toMatchObject({ message: expect.stringContaining("cannot be read") });
@@ -122,13 +136,17 @@ describe("in one process", () => {
     async () => {
       const identity = await identityOf(process.pid);
       expect(identity).toMatch(/^[0-9a-f-]{36}:\d+$/);
-      await write({ pid: process.pid, host: hostname(), since, identity: `${identity}1` });
+      await write({ pid: process.pid, host: hostname(), since, identity: `${identity}1`, ...(await here()) });
       expect(await hold()).toMatchObject({ identity });
     },
   );
 
   test("without a moment of beginning the number alone decides", async () => {
-    await write({ pid: process.pid, host: hostname(), since });
-    await expect(hold()).rejects.toMatchObject({ code: "io" });
+    await write({ pid: process.pid, host: hostname(), since, ...(await here()) });
+    await expect(hold()).rejects.toMatchObject({
+      hint: `wait until it ends, or stop it: kill ${process.pid}`,
+    });
+    await write({ pid: 2 ** 22 + 1, host: hostname(), since, ...(await here()) });
+    expect(await hold()).toMatchObject({ pid: process.pid });
   });
 });

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { unwritable } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
-import { identityOf, isRunning } from "./process-identity.ts";
+import { identityOf, isRunning, ownContainer } from "./process-identity.ts";
 
 export const LOCK_FILE = "run.lock";
 
@@ -17,8 +17,9 @@ const Holder = z.object({
   pid: z.int().min(1),
   host: z.string(),
   since: z.iso.datetime(),
-  /** When the process began, where the system tells. */
+  /** When the process began, and the container in which its number holds, where the system tells. */
   identity: z.string().exactOptional(),
+  container: z.string().exactOptional(),
 });
 type Holder = z.infer<typeof Holder>;
 
@@ -44,14 +45,19 @@ export async function whileLocked<T>(dir: string, work: () => Promise<T>): Promi
 
 /** Returns the text of the lock. */
 async function lock(path: string): Promise<string> {
-  const identity = await identityOf(process.pid);
-  const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() } satisfies Holder;
-  const text = `${JSON.stringify({ ...holder, ...(identity !== undefined && { identity }) })}\n`;
+  const [identity, container] = [await identityOf(process.pid), await ownContainer()];
+  const own: Holder = {
+    ...{ pid: process.pid, host: hostname(), since: new Date().toISOString() },
+    ...(identity !== undefined && { identity }),
+    ...(container !== undefined && { container }),
+  };
+  const text = `${JSON.stringify(own)}\n`;
   while (!(await create(path, text))) {
     const found = await readFile(path, "utf8").catch(() => undefined);
     if (found === undefined) continue; // released just now
     const other = holderIn(found);
-    if (!other || other.host !== hostname() || (await isRunning(other))) throw heldBy(other, path);
+    const isHere = other?.host === own.host && other.container === own.container;
+    if (!isHere || (await isRunning(other))) throw heldBy(other, { path, isHere });
     await removeStale(path, found);
   }
   return text;
@@ -77,7 +83,7 @@ async function create(path: string, text: string): Promise<boolean> {
 
 /** Moved away first: of several processes that found it, one moves it, and who moved another's puts it back. */
 async function removeStale(path: string, stale: string): Promise<void> {
-  const aside = `${path}.${process.pid}.stale.tmp`;
+  const aside = `${path}.stale.${process.pid}.tmp`;
   try {
     await rename(path, aside);
   } catch (error) {
@@ -96,7 +102,10 @@ function holderIn(text: string): Holder | undefined {
   }
 }
 
-function heldBy(holder: Holder | undefined, path: string): MulliganError {
+function heldBy(
+  holder: Holder | undefined,
+  { path, isHere }: { path: string; isHere: boolean },
+): MulliganError {
   const rule = `${path}: one process at a time writes into a run folder`;
   if (!holder) {
     return new MulliganError("io", `${rule}, got a lock that cannot be read`, {
@@ -104,9 +113,8 @@ function heldBy(holder: Holder | undefined, path: string): MulliganError {
     });
   }
   const { pid, host, since } = holder;
-  const hint =
-    host === hostname()
-      ? `wait until it ends, or stop it: kill ${pid}`
-      : `when that process has ended (only ${host} can tell), remove the lock: ${path}`;
+  const hint = isHere
+    ? `wait until it ends, or stop it: kill ${pid}`
+    : `when that process has ended, which cannot be seen from here, remove the lock: ${path}`;
   return new MulliganError("io", `${rule}, got process ${pid} on ${host} since ${since}`, { hint });
 }

@@ -27,6 +27,7 @@ test("the run leaves a PEFT folder as its checkpoint, and a model with the adapt
   expect((await readdir(join(whole, "checkpoint-2"))).sort()).toEqual([
     "adapter_config.json",
     "adapter_model.safetensors",
+    "digests.json",
     "optimizer.json",
     "optimizer.safetensors",
     "trainer_state.json",

@@ -60,6 +60,7 @@ describe("train on Countdown", () => {
     expect((await readdir(output)).sort()).toEqual(
       [
         ...[
+          "best",
           "checkpoint-2",
           "collect.json",
           "config.json",
