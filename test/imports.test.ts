@@ -19,6 +19,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   store: [],
   graph: [],
   hub: [],
+  log: [],
   model: ["graph"],
   "engine/contract": [],
   "engine/local": ["engine/contract", "model", "graph"],
@@ -37,6 +38,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     "engine/local",
     "store",
     "hub",
+    "log",
   ],
   cli: ["train", "evaluate", "tasks", "store", "engine"],
   index: [

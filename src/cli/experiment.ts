@@ -13,7 +13,7 @@ import { runExperiment } from "../train/experiment.ts";
 import { type Fork, findFork } from "../train/fork.ts";
 import { tryLargest } from "../train/memory.ts";
 import { describeSampling, originOf, requireSameSource } from "../train/origin.ts";
-import { requireLearner } from "../train/preflight.ts";
+import { requireLearner, requireLoggers } from "../train/preflight.ts";
 import { prepareSetup, type Setup, startSetup } from "../train/setup.ts";
 import { describeStart } from "../train/start.ts";
 import type { CliContext } from "./context.ts";
@@ -49,6 +49,7 @@ export async function experiment(
   { stdout, stderr, signal }: CliContext,
 ): Promise<void> {
   requireLearner(config);
+  requireLoggers(config);
   const fork = origin === undefined ? undefined : await findFork(origin);
   if (fork) requireOwnFolder(config, fork);
   const source = file ?? fork?.run.failures;

@@ -60,6 +60,7 @@ export const GROUPS = {
     heading: "Evaluation:",
     paths: ["eval.steps", "eval.validationProblems", "eval.testProblems", "eval.bootstrap"],
   },
+  logging: { heading: "Logging:", paths: ["reportTo"] },
   verifier: { heading: "Verifier of a task of one's own:", paths: ["verifier."] },
   /** Of commands that write a run. */
   folder: { heading: "Run folder:", paths: ["outputDir"] },

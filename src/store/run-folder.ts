@@ -56,6 +56,9 @@ export interface RunFolder {
   readonly latest: string;
   /** Text file that names the checkpoint with the best validation. */
   readonly best: string;
+  /** Folder of TensorBoard's event files, and which run of an MLflow server is this one. */
+  readonly tensorboard: string;
+  readonly mlflow: string;
 }
 
 export interface RunFolderOptions {
@@ -89,6 +92,8 @@ const FILES = {
   model: "model",
   latest: "latest",
   best: "best",
+  tensorboard: "tensorboard",
+  mlflow: "mlflow.json",
 } as const;
 
 /** Files that grow by a line at a time, told apart from those that are written whole. */

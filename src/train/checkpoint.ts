@@ -54,6 +54,7 @@ const changeable = [
   "maxSkippedSteps",
   "saveSteps",
   "saveTotalLimit",
+  "reportTo",
   "verifier",
   "eval.steps",
   "eval.bootstrap",

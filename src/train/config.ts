@@ -200,6 +200,10 @@ export const MulliganConfig = z
       .min(1)
       .default(3)
       .describe("stop after N steps in a row that NaN or infinity made worthless; each is dropped"),
+    reportTo: z
+      .string()
+      .default("none")
+      .describe("who else is told of steps and validations: none, tensorboard, mlflow, or both with a comma"),
     saveSteps: z.int().min(0).default(0).describe("checkpoint every N steps; 0 = only the last"),
     saveTotalLimit: z
       .int()

@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import { basename } from "node:path";
 import { writeAtomic } from "../core/atomic-file.ts";
 import { remove } from "../core/disk.ts";
 import type { Failure } from "../core/episode.ts";
@@ -23,6 +24,8 @@ import {
   renderReport,
   summarize,
 } from "../evaluate/index.ts";
+import type { Outcome } from "../log/logger.ts";
+import { openLoggers } from "../log/loggers.ts";
 import { rowsOf } from "../loop/verdicts.ts";
 import { goBackTo } from "../store/checkpoints.ts";
 import { recordStart } from "../store/environment.ts";
@@ -43,7 +46,12 @@ import type { Setup } from "./setup.ts";
 import { describeStart } from "./start.ts";
 import { type TrainEvent, train } from "./trainer.ts";
 
-export type ExperimentEvent = CollectEvent | ({ type: "evaluating" } & Progress) | TrainEvent;
+export type ExperimentEvent =
+  | CollectEvent
+  | ({ type: "evaluating" } & Progress)
+  | TrainEvent
+  /** A logger could not deliver; the run goes on. */
+  | { type: "logging"; message: string };
 
 export interface ExperimentOptions {
   folder: RunFolder;
@@ -64,22 +72,53 @@ export interface Results {
 }
 
 /**
- * Runs all stages. Returns undefined when the signal stopped training, throws its reason when it stopped collecting or an
- * evaluation: resume goes on from what is in the folder.
+ * Runs all stages, and tells the loggers that `reportTo` names. Returns undefined when the signal stopped training, throws
+ * its reason when it stopped collecting or an evaluation: resume goes on from what is in the folder.
  */
 export async function runExperiment(setup: Setup, given: ExperimentOptions): Promise<Results | undefined> {
-  const { config } = setup;
   const options = await forked(setup, given);
-  const { folder, resume = false, from, signal, onEvent = () => {} } = options;
-  if (resume) {
-    await requireOwnSettings(folder, config);
-    if (from !== undefined) await goBackTo(folder, from);
-    await requireIntactLogs(folder);
-    const newest = await latestProgress(folder);
-    await writeJsonAtomic(folder.config, config); // what may change has changed
-    await rewindRun(folder, newest?.evaluated);
-    if ((newest?.step ?? 0) < config.maxSteps) await removeEnd(folder);
+  const { folder, resume, signal, onEvent = () => {} } = options;
+  if (resume) await goBack(setup, options);
+  const loggers = openLoggers({
+    reportTo: setup.config.reportTo,
+    settings: setup.config,
+    runName: basename(folder.dir),
+    resumedFrom: resume ? ((await latestCheckpoint(folder))?.step ?? 0) : undefined,
+    paths: folder,
+    env: process.env,
+    now: Date.now,
+    warn: (message) => onEvent({ type: "logging", message }),
+  });
+  const tell = (event: ExperimentEvent) => {
+    loggers.log(
+      event.type === "step" ? { ...event, metrics: { ...event.metrics, ...event.timings } } : event,
+    );
+    onEvent(event);
+  };
+  let outcome: Outcome = "failed";
+  try {
+    const results = await runStages(setup, { ...options, onEvent: tell });
+    outcome = results ? "finished" : "stopped";
+    return results;
+  } finally {
+    await loggers.close(signal?.aborted ? "stopped" : outcome);
   }
+}
+
+/** The folder as it was at the checkpoint that the run goes on from. */
+async function goBack({ config }: Setup, { folder, from }: ExperimentOptions): Promise<void> {
+  await requireOwnSettings(folder, config);
+  if (from !== undefined) await goBackTo(folder, from);
+  await requireIntactLogs(folder);
+  const newest = await latestProgress(folder);
+  await writeJsonAtomic(folder.config, config); // what may change has changed
+  await rewindRun(folder, newest?.evaluated);
+  if ((newest?.step ?? 0) < config.maxSteps) await removeEnd(folder);
+}
+
+async function runStages(setup: Setup, options: ExperimentOptions): Promise<Results | undefined> {
+  const { config } = setup;
+  const { folder, resume = false, signal, onEvent = () => {} } = options;
   const failures = await failuresFor(setup, options);
   const start = await startEvaluation(setup, options);
 

@@ -3,6 +3,7 @@ import type { Failure } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
 import type { Problem, Task } from "../core/task.ts";
 import type { EngineInfo } from "../engine/contract.ts";
+import { type Environment, loggersIn } from "../log/loggers.ts";
 import type { Policy } from "../loop/policy.ts";
 import { askForReflection } from "../loop/reflection.ts";
 import { type Rows, rowOf } from "../loop/verdicts.ts";
@@ -35,6 +36,11 @@ export function requireLearner({ quantization, loraR, adapter }: MulliganConfig)
       hint: "a step is far smaller than the distance of two integers: add --lora-r 16, or leave --quantization out",
     },
   );
+}
+
+/** Throws `MulliganError("config")` unless the loggers that `reportTo` names have what they need. */
+export function requireLoggers({ reportTo }: MulliganConfig, env: Environment = process.env): void {
+  loggersIn(reportTo, env);
 }
 
 /** Throws `MulliganError("data")` when there is nothing to learn from. */

@@ -25,7 +25,7 @@ export function registerDemo(program: Command, context: CliContext): void {
     .description(
       "Collect failures, train on reflections, evaluate, and print the table: the whole method in minutes.",
     );
-  const groups = ["model", "run", "collect", "method", "evalDraws", "eval", "folder"] as const;
+  const groups = ["model", "run", "collect", "method", "evalDraws", "eval", "logging", "folder"] as const;
   addConfigFlags(command, groups, Object.keys(context.presets))
     .optionsGroup("Run folder:")
     .option("--clean", "remove the run that is in --output-dir first")

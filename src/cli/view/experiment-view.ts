@@ -1,4 +1,5 @@
 /** Shows the events of a run: a progress line for the stage under way, and a line that stays for each result. */
+import { printable } from "../../core/printable.ts";
 import type { ExperimentEvent } from "../../train/experiment.ts";
 import { createProgress, type Progress, type ProgressFacts, type ProgressStream } from "./progress.ts";
 import { renderWarning } from "./warnings-view.ts";
@@ -74,6 +75,8 @@ export function createExperimentView(stream: ProgressStream, maxSteps: number): 
           return print(`step ${event.step}, validation: ${describe(event.metrics)}`);
         case "checkpoint":
           return print(`checkpoint: ${event.path}`);
+        case "logging":
+          return print(`warning: ${printable(event.message)}`);
         case "stopped":
         case "done":
           return end();
