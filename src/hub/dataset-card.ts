@@ -2,7 +2,6 @@
  * What the card of a data set (its README.md) says of its files: subsets, each with the files of its splits. Read as
  * Python's `datasets` does; what would change how a file is read, and is not done here, is refused by name.
  */
-import { parse } from "yaml";
 import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
 
@@ -35,9 +34,10 @@ export interface CardSubset {
 }
 
 /** The subsets that a card declares, none for a card that declares none. Throws `MulliganError("data")`. */
-export function subsetsOf(card: string, name: string): CardSubset[] {
+export async function subsetsOf(card: string, name: string): Promise<CardSubset[]> {
   const matter = /^\uFEFF?---\r?\n(.*?)\r?\n---/s.exec(card)?.[1];
   if (matter === undefined) return [];
+  const { parse } = await import("yaml");
   try {
     const { configs } = z
       .looseObject({ configs: z.array(Subset).nullish() })

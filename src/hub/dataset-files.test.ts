@@ -5,11 +5,11 @@ import { parseDataset } from "./dataset-reference.ts";
 import { fitsPattern } from "./file-pattern.ts";
 
 const ENDINGS = [".parquet", ".jsonl", ".csv"];
-const pick = (name: string, paths: readonly string[], card = "") =>
-  pickRowFiles(parseDataset(name), { paths, subsets: subsetsOf(card, "a/b") }, ENDINGS);
-const failure = (run: () => unknown) => {
+const pick = async (name: string, paths: readonly string[], card = "") =>
+  pickRowFiles(parseDataset(name), { paths, subsets: await subsetsOf(card, "a/b") }, ENDINGS);
+const failure = async (run: () => unknown) => {
   try {
-    run();
+    await run();
   } catch (error) {
     return error;
   }
@@ -43,8 +43,8 @@ test.each([
   "hf:org/name/a//b.csv",
   "hf:org/name/a\\b.csv",
   "hf:org/name/a\0.csv",
-])("%j is refused", (text) => {
-  expect(failure(() => parseDataset(text))).toMatchObject({
+])("%j is refused", async (text) => {
+  expect(await failure(() => parseDataset(text))).toMatchObject({
     code: "data",
     hint: expect.stringMatching(/^hf:/),
   });
@@ -92,9 +92,9 @@ test.each([
   ["no split named, only one there", ["test.csv"], undefined, [0]],
   ["nothing in the names", ["rows.csv"], "train", [0]],
   ["a word that only holds the keyword", ["constrained.csv"], "train", [0]],
-] as const)("by their names: %s", (_, paths, split, expected) => {
+] as const)("by their names: %s", async (_, paths, split, expected) => {
   const name = split === undefined ? "hf:a/b" : `hf:a/b:${split}`;
-  expect(pick(name, paths)).toEqual(expected.map((i) => paths[i]));
+  expect(await pick(name, paths)).toEqual(expected.map((i) => paths[i]));
 });
 
 const CARD = `---
@@ -125,19 +125,19 @@ const CARD_PATHS = [
   "socratic/train.parquet",
 ];
 
-test("a card's patterns are followed in its order", () => {
-  expect(pick("hf:a/b:main/train", CARD_PATHS, CARD)).toEqual(CARD_PATHS.slice(3, 5));
-  expect(pick("hf:a/b:main/test", CARD_PATHS, CARD)).toEqual(CARD_PATHS.slice(1, 3));
-  expect(pick("hf:a/b:socratic/train", CARD_PATHS, CARD)).toEqual(["socratic/train.parquet"]);
+test("a card's patterns are followed in its order", async () => {
+  expect(await pick("hf:a/b:main/train", CARD_PATHS, CARD)).toEqual(CARD_PATHS.slice(3, 5));
+  expect(await pick("hf:a/b:main/test", CARD_PATHS, CARD)).toEqual(CARD_PATHS.slice(1, 3));
+  expect(await pick("hf:a/b:socratic/train", CARD_PATHS, CARD)).toEqual(["socratic/train.parquet"]);
   const other = CARD.replace("config_name: main", "config_name: default");
-  expect(pick("hf:a/b:train", CARD_PATHS, other)).toEqual(CARD_PATHS.slice(3, 5));
+  expect(await pick("hf:a/b:train", CARD_PATHS, other)).toEqual(CARD_PATHS.slice(3, 5));
   const plain = '---\nconfigs: [{config_name: x, data_files: "*.csv"}]\n---';
-  expect(pick("hf:a/b", ["b.csv", "a.csv", "c.jsonl"], plain)).toEqual(["a.csv", "b.csv"]);
+  expect(await pick("hf:a/b", ["b.csv", "a.csv", "c.jsonl"], plain)).toEqual(["a.csv", "b.csv"]);
 });
 
-test("without subsets in the card a folder may be named as one, as in the hub's Parquet versions", () => {
+test("without subsets in the card a folder may be named as one, as in the hub's Parquet versions", async () => {
   const paths = ["main/test/0000.parquet", "main/train/0000.parquet", "other/train/0000.parquet"];
-  expect(pick("hf:a/b@refs/convert/parquet:main/train", paths)).toEqual(["main/train/0000.parquet"]);
+  expect(await pick("hf:a/b@refs/convert/parquet:main/train", paths)).toEqual(["main/train/0000.parquet"]);
 });
 
 test.each([
@@ -155,8 +155,8 @@ test.each([
   ["hf:a/b:train", [], "", /got only nothing/, /./],
   ["hf:a/b/a.arrow", ["a.arrow"], "", /a\.arrow must be a \.parquet/, /Arrow/],
   ["hf:a/b/c.csv", ["a.csv"], "", /the file c\.csv, got none/, /a\.csv/],
-] as const)("%s of %j is refused with what there is", (name, paths, card, message, hint) => {
-  const error = failure(() => pick(name, paths, card));
+] as const)("%s of %j is refused with what there is", async (name, paths, card, message, hint) => {
+  const error = await failure(() => pick(name, paths, card));
   expect(error).toMatchObject({
     code: "data",
     message: expect.stringMatching(message),
@@ -178,8 +178,8 @@ test.each([
     `a: &a [x,x,x,x,x,x,x,x,x]\n${[..."bcdefghi"].map((key, i) => `${key}: &${key} [${`*${"abcdefgh"[i]},`.repeat(9)}]`).join("\n")}\nconfigs: *i`,
     /./,
   ],
-])("a card with %s is refused", (_, yaml, message) => {
-  const error = failure(() => subsetsOf(`---\n${yaml}\n---\n`, "a/b"));
+])("a card with %s is refused", async (_, yaml, message) => {
+  const error = await failure(() => subsetsOf(`---\n${yaml}\n---\n`, "a/b"));
   expect(error).toMatchObject({
     code: "data",
     message: expect.stringMatching(message),
@@ -187,8 +187,8 @@ test.each([
   });
 });
 
-test("a card without front matter, or without subsets, declares none", () => {
-  expect(subsetsOf("# rows", "a/b")).toEqual([]);
-  expect(subsetsOf("---\nlicense: mit\n---\n", "a/b")).toEqual([]);
-  expect(subsetsOf("---\r\n# nothing\r\n---\r\n", "a/b")).toEqual([]);
+test("a card without front matter, or without subsets, declares none", async () => {
+  expect(await subsetsOf("# rows", "a/b")).toEqual([]);
+  expect(await subsetsOf("---\nlicense: mit\n---\n", "a/b")).toEqual([]);
+  expect(await subsetsOf("---\r\n# nothing\r\n---\r\n", "a/b")).toEqual([]);
 });

@@ -116,7 +116,7 @@ async function pick(
 ): Promise<string[]> {
   const paths = listed.map(({ path }) => path);
   const hasCard = !("path" in reference.rows) && paths.includes(CARD);
-  const subsets = hasCard ? subsetsOf(await readCard(join(folder, CARD)), reference.name) : [];
+  const subsets = hasCard ? await subsetsOf(await readCard(join(folder, CARD)), reference.name) : [];
   return pickRowFiles(reference, { paths, subsets }, endings);
 }
 

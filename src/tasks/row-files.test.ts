@@ -112,6 +112,33 @@ test("tool calling reads Parquet of the hub, and what its text columns hold", as
   repos["datasets/org/sums"] = { files };
 });
 
+test("BFCL's answers are fetched with its questions", async () => {
+  const question = {
+    id: "simple_0",
+    question: [[{ role: "user", content: "Add 1 and 2." }]],
+    function: [
+      {
+        name: "add",
+        description: "",
+        parameters: { type: "dict", properties: { a: { type: "integer" } }, required: ["a"] },
+      },
+    ],
+  };
+  const answer = { id: "simple_0", ground_truth: [{ add: { a: [1] } }] };
+  repos["datasets/org/sums"] = {
+    files: {
+      "v3/simple.json": Buffer.from(JSON.stringify(question)),
+      "v3/possible_answer/simple.json": Buffer.from(JSON.stringify(answer)),
+    },
+  };
+  const source = { test: "hf:org/sums/v3/simple.json" };
+  const task = await loadTask("tool-calling", { source }, { env: { ...env, HF_HOME: join(folder, "bfcl") } });
+  const [problem] = await task.problems("test");
+  expect(problem!.id).toBe("simple_0");
+  expect(task.answer!(problem!.row)).toContain('"a": 1');
+  repos["datasets/org/sums"] = { files };
+});
+
 test("a name that is none is refused before anybody is asked", async () => {
   const task = await loadTask("gsm8k", { source: "hf:gsm8k" }, { env });
   await expect(task.problems("train")).rejects.toMatchObject({

@@ -25,6 +25,7 @@ const rows = [
 test.each([
   ["rows.jsonl", rows.map((row) => JSON.stringify(row)).join("\n")],
   ["rows.ndjson", `${rows.map((row) => JSON.stringify(row)).join("\r\n")}\r\n`],
+  ["lines.json", rows.map((row) => JSON.stringify(row)).join("\n")],
   ["rows.JSON", `\uFEFF${JSON.stringify(rows, null, 2)}`],
   ["unix.csv", 'question,answer,level\n"say ""a, b""",1,"x\ny"\nü\u2028,,2\n'],
   ["dos.csv", '\uFEFFquestion,answer,level\r\n"say ""a, b""","1","x\ny"\r\n\r\nü\u2028,,2'],

@@ -55,6 +55,8 @@ async function readJsonArray(path: string): Promise<FileRow[]> {
   try {
     values = parseJson(text);
   } catch (cause) {
+    // published data sets name JSON Lines .json, too
+    if (text.trimStart().startsWith("{")) return readJsonLines(path);
     throw unreadable(
       path,
       "not JSON",

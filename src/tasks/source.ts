@@ -24,13 +24,19 @@ export function splitsOf(source: Source | undefined): { splits?: readonly Split[
   return { splits: SPLITS.filter((split) => source[split] !== undefined) };
 }
 
+/** Where files came from, for those beside them. */
+export interface SourceFiles {
+  source: string;
+  find: FindRowFiles;
+}
+
 /** What `defineTask` takes. A split without a file throws `MulliganError("data")` once it is asked for. */
 export function rowsFromSource<Row extends { id: string }>(
   task: string,
   source: Source,
-  load: (files: readonly string[]) => Promise<Row[]>,
+  load: (files: readonly string[], from: SourceFiles) => Promise<Row[]>,
 ): TaskDefinition<Row>["rows"] {
-  if (typeof source === "string") return async (find) => load(await find(source));
+  if (typeof source === "string") return async (find) => load(await find(source), { source, find });
   const files = Object.values(source).filter((path) => path !== undefined);
   const rowsOf = (split: Split) => async (find: FindRowFiles) => {
     const path = source[split];
@@ -39,7 +45,7 @@ export function rowsFromSource<Row extends { id: string }>(
         hint: `give taskOptions.source.${split}, or one file for all splits`,
       });
     }
-    const rows = await load(await find(path));
+    const rows = await load(await find(path), { source: path, find });
     // two files may number their rows alike, and ids are unique within a task
     return files.length > 1 ? rows.map((row) => ({ ...row, id: `${split}/${row.id}` })) : rows;
   };

@@ -68,9 +68,14 @@ export function createMlflow(context: LogContext, settings: MlflowSettings, wait
     for (const { event } of news) told[event.type] = event.step;
     await keep({ ...state, told });
   };
-  const openRun = async (): Promise<State> => {
+  /** The MLflow run of a run that goes on. */
+  const keptRun = async (): Promise<State | undefined> => {
     const kept = context.resumedFrom === undefined ? undefined : await readState(context.path);
-    if (kept && kept.uri === settings.uri) {
+    return kept?.uri === settings.uri ? kept : undefined;
+  };
+  const openRun = async (): Promise<State> => {
+    const kept = await keptRun();
+    if (kept) {
       try {
         await client.updateRun(kept.runId, "RUNNING");
         return kept;
@@ -122,6 +127,7 @@ export function createMlflow(context: LogContext, settings: MlflowSettings, wait
   const end = async (outcome: Outcome) => {
     await start();
     await start(); // what came while it failed
+    state ??= await keptRun(); // all that was left to do may have been the end
     if (state && !hasGivenUp) await client.updateRun(state.runId, STATUS[outcome], now());
   };
 

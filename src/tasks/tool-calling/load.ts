@@ -19,12 +19,14 @@ export interface LoadRows {
   format?: RowFormat;
   /** Rows that files before this one held: those without an id are numbered. Default 0. */
   before?: number;
+  /** Where BFCL's answers are to a file's rows. Default: in `possible_answer/` beside it. */
+  answersTo?: (path: string) => Promise<string>;
 }
 
 /** The rows of a file, in order. Throws `MulliganError("data")`. */
 export async function loadToolCallingRows(
   path: string,
-  { format, before = 0 }: LoadRows = {},
+  { format, before = 0, answersTo = answersBeside }: LoadRows = {},
 ): Promise<ToolCallingRow[]> {
   const objects = await readJsonRows(path);
   const used = format ?? formatOf(objects[0]!);
@@ -37,7 +39,7 @@ export async function loadToolCallingRows(
       },
     );
   }
-  const accepted = used === "bfcl" ? await readBfclAnswers(path) : undefined;
+  const accepted = used === "bfcl" ? await readBfclAnswers(path, answersTo) : undefined;
   return objects.map((object, index) => {
     try {
       return checked(rowFrom(used, object, before + index, accepted));
@@ -82,10 +84,17 @@ function columns(row: LiteralObject): string {
   return [...row.keys()].join(", ").slice(0, 200) || "none";
 }
 
-/** BFCL's answers by row, from `possible_answer/` beside the rows; none are written for rows that no tool answers. */
-async function readBfclAnswers(path: string): Promise<Map<string, Literal>> {
+async function answersBeside(path: string): Promise<string> {
+  return join(dirname(path), "possible_answer", basename(path));
+}
+
+/** BFCL's answers by row; none are written for rows that no tool answers. */
+async function readBfclAnswers(
+  path: string,
+  answersTo: (path: string) => Promise<string>,
+): Promise<Map<string, Literal>> {
   if (basename(path).includes("irrelevance")) return new Map();
-  const rows = await readJsonRows(join(dirname(path), "possible_answer", basename(path)));
+  const rows = await readJsonRows(await answersTo(path));
   return new Map(
     rows.map((row) => [String(plainFrom(row.get("id") ?? null)), row.get("ground_truth") ?? null]),
   );

@@ -16,7 +16,7 @@ import {
 import { type ParsedCalls, parseCalls } from "../../verify/calls/calls.ts";
 import { defineTask } from "../define-task.ts";
 import { parseOptions } from "../options.ts";
-import { rowsFromSource, Source, splitsOf } from "../source.ts";
+import { rowsFromSource, Source, type SourceFiles, splitsOf } from "../source.ts";
 import { splitByHash } from "../split.ts";
 import { rowFromXlam } from "./formats.ts";
 import { generateToolCalls, type XlamRow } from "./generate.ts";
@@ -75,7 +75,7 @@ export function toolCalling(options: ToolCallingOptions = {}): Task<ToolCallingR
   const task = defineTask<ToolCallingRow>({
     name: "tool-calling",
     rows: source
-      ? rowsFromSource("tool-calling", source, (paths) => loadFiles(paths, format))
+      ? rowsFromSource("tool-calling", source, (paths, from) => loadFiles(paths, format, from))
       : { train: generated("train"), validation: generated("validation"), test: generated("test") },
     prompt: ({ messages, tools }) => promptWithTools(messages, tools, style),
     ...(style === "template" && { tools: (row) => row.tools }),
@@ -89,10 +89,21 @@ export function toolCalling(options: ToolCallingOptions = {}): Task<ToolCallingR
   return Object.assign(task, splitsOf(source));
 }
 
-async function loadFiles(paths: readonly string[], format: RowFormat | undefined): Promise<ToolCallingRow[]> {
+async function loadFiles(
+  paths: readonly string[],
+  format: RowFormat | undefined,
+  { source, find }: SourceFiles,
+): Promise<ToolCallingRow[]> {
+  // what lies beside a file of the hub is not here until it is asked for
+  const isFileOfHub = /^hf:[^*]+\.\w+$/.test(source);
+  const answersTo = async () => (await find(source.replace(/[^/]+$/, "possible_answer/$&")))[0]!;
   const rows: ToolCallingRow[] = [];
   for (const path of paths) {
-    const more = await loadToolCallingRows(path, { before: rows.length, ...(format && { format }) });
+    const more = await loadToolCallingRows(path, {
+      before: rows.length,
+      ...(format && { format }),
+      ...(isFileOfHub && { answersTo }),
+    });
     for (const row of more) rows.push(row);
   }
   return rows;
