@@ -36,7 +36,7 @@ function requireKnown(name: string): void {
   const near = nearestName(name, NAMES);
   const hint =
     name === "wandb"
-      ? "take tensorboard, and W&B's own `wandb sync` of the run's tensorboard folder, during the run or after it"
+      ? "take tensorboard, and let W&B's own `wandb sync` upload the run's tensorboard folder"
       : near
         ? `did you mean "${near}"?`
         : "names with commas, as in tensorboard,mlflow";

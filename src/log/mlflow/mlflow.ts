@@ -28,7 +28,7 @@ const METRICS_PER_CALL = 1000;
 const PARAMS_PER_CALL = 100;
 /** `pauses` before a call is made again, after which the next event tries; the longest wait at the end of a run. Arbitrary. */
 const WAITS = { pauses: [1000, 2000], close: 10_000 };
-/** Events kept for a server that is away; the oldest go. Arbitrary, some megabytes. */
+/** Events kept for a server that is away; later ones are lost to it. Arbitrary, some megabytes. */
 const MAX_WAITING = 10_000;
 
 const STATUS = { finished: "FINISHED", stopped: "KILLED", failed: "FAILED" } as const;
@@ -133,8 +133,8 @@ export function createMlflow(context: LogContext, settings: MlflowSettings, wait
 
   return {
     log(event) {
+      if (queue.length === MAX_WAITING) return void lost++;
       queue.push({ event, timestamp: now() });
-      if (queue.length > MAX_WAITING) lost += queue.splice(0, 1).length;
       if (!hasGivenUp) void start();
     },
     async close(outcome) {
