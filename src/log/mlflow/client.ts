@@ -67,7 +67,7 @@ export function createMlflowClient({ uri, headers }: MlflowSettings, signal: Abo
     } catch (cause) {
       const reason = (cause as Error).cause ?? cause;
       throw new MlflowError(
-        `${uri}: must be reached, got ${(reason as { code?: string }).code ?? (reason as Error).name}`,
+        `${uri}: must be reached, got ${(reason as { code?: string }).code ?? (reason as Error).message}`,
         false,
       );
     }
