@@ -20,7 +20,15 @@ export {
 } from "./evaluation.ts";
 export { type Example, pickExamples, renderEpisodes, renderExamples } from "./examples.ts";
 export { MEASURES, type Measure, summarize } from "./measures.ts";
-export { renderEvaluation, renderReport } from "./report.ts";
+export {
+  type EvaluationRow,
+  evaluationRows,
+  type ReportTable,
+  renderEvaluation,
+  renderReport,
+  reportCaption,
+  reportTables,
+} from "./report.ts";
 export { parseEvaluation } from "./saved-evaluation.ts";
 export {
   type BootstrapOptions,
@@ -35,6 +43,7 @@ export {
   mcnemarExact,
   type Ratio,
   type SeedBootstrapOptions,
+  wilsonInterval,
 } from "./statistics.ts";
 export {
   type CrossedOutcomes,
@@ -44,4 +53,5 @@ export {
   swapCells,
   swapReflections,
 } from "./swap.ts";
+export { cellsOf, formatInterval, formatLevel, formatPercent, type TableRow } from "./table.ts";
 export { renderTransfer, type TransferRow, transferRow } from "./transfer.ts";

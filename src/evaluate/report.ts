@@ -4,8 +4,8 @@ import type { Decoding } from "../loop/policy.ts";
 import type { Comparison } from "./comparison.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { errorClasses, errorShare, MEASURES, type Measure } from "./measures.ts";
-import { bootstrapRatio, type Ratio } from "./statistics.ts";
-import { formatPercent, renderMarkdown, renderText, type TableRow } from "./table.ts";
+import { bootstrapRatio, type Interval, type Ratio } from "./statistics.ts";
+import { formatLevel, formatPercent, renderMarkdown, renderText, type TableRow } from "./table.ts";
 
 const PROBLEM_ROWS = [
   ["first_try", "first try"],
@@ -27,66 +27,99 @@ const FAILURE_ROWS = [
   ["reflection_length", "tokens in a reflection"],
 ] as const satisfies [Measure, string][];
 
-/** Plain text, or Markdown with the same words. */
-export function renderReport(comparison: Comparison, format: "text" | "markdown" = "text"): string {
-  const render = format === "text" ? renderText : renderMarkdown;
-  const title = (text: string) => (format === "text" ? text : `**${text}**`);
-  const sentences = (...texts: Sentence[]) => {
-    const text = joined(texts);
-    return format === "text" ? wrap(text) : text;
-  };
-  const { problems, failures } = comparison.counts;
-  const blocks = [
-    title(`The paper's four columns: ${counted(problems, "problem")}`),
-    render(rowsFrom(comparison, PROBLEM_ROWS)),
-    sentences(
-      "The second try counts a problem solved at first, or by one retry after the model reflected on its own failure.",
-      comparison.measures.pass_at_2 && "Two independent tries cost as many answers and no reflection.",
-      flips(comparison),
-    ),
-    title(`Rescue on the ${counted(failures, "failure")} of the starting model, and controls`),
-    render(rowsFrom(comparison, FAILURE_ROWS)),
-    sentences(
-      "Both models retry the same failed attempts; where what a reflection says matters, the first row gains more than the controls below it.",
-      shuffled(comparison),
-    ),
-    ...errorBlocks(comparison, { title, render }),
-    sentences(...caption(comparison)),
-  ];
-  return blocks.join("\n\n");
+/** Rows that belong together, with a line on how to read them. */
+export interface ReportTable {
+  title: string;
+  rows: TableRow[];
+  /** Empty where there is nothing to say. */
+  note: string;
 }
 
-/** One model alone: every rate with its 95 % interval. */
-export function renderEvaluation(
+/** The four columns, rescue with its controls and, where the task names them, sorts of mistake. */
+export function reportTables(comparison: Comparison): ReportTable[] {
+  const { problems, failures } = comparison.counts;
+  const tables = [
+    {
+      title: `The paper's four columns: ${counted(problems, "problem")}`,
+      rows: rowsFrom(comparison, PROBLEM_ROWS),
+      note: joined([
+        "The second try counts a problem solved at first, or by one retry after the model reflected on its own failure.",
+        comparison.measures.pass_at_2 && "Two independent tries cost as many answers and no reflection.",
+        flips(comparison),
+      ]),
+    },
+    {
+      title: `Rescue on the ${counted(failures, "failure")} of the starting model, and controls`,
+      rows: rowsFrom(comparison, FAILURE_ROWS),
+      note: joined([
+        "Both models retry the same failed attempts; where what a reflection says matters, the first row gains more than the controls below it.",
+        shuffled(comparison),
+      ]),
+    },
+    { title: "First tries by what was wrong", rows: errorRows(comparison), note: "" },
+  ];
+  return tables.filter(({ rows }, i) => rows.length > 0 || i < 2);
+}
+
+/** Plain text, or Markdown with the same words. */
+export function renderReport(comparison: Comparison, format: "text" | "markdown" = "text"): string {
+  const isText = format === "text";
+  const render = isText ? renderText : renderMarkdown;
+  const sentences = (text: string) => (isText ? wrap(text) : text);
+  const blocks = reportTables(comparison).flatMap(({ title, rows, note }) => [
+    isText ? title : `**${title}**`,
+    render(rows),
+    ...(note === "" ? [] : [sentences(note)]),
+  ]);
+  return [...blocks, sentences(reportCaption(comparison))].join("\n\n");
+}
+
+/** A rate of one model with its 95 % interval. */
+export interface EvaluationRow {
+  name: string;
+  interval: Interval;
+  unit: "percent" | "number";
+}
+
+/** One model alone: every rate that was measured. */
+export function evaluationRows(
   evaluation: Evaluation,
   { seed, bootstrap }: { seed: number; bootstrap: number },
+): EvaluationRow[] {
+  const row = (name: string, ratio: Ratio, unit: EvaluationRow["unit"] = "percent") => {
+    const interval = bootstrapRatio(ratio, { seed, resamples: bootstrap });
+    return Number.isNaN(interval.estimate) ? [] : [{ name, interval, unit }];
+  };
+  return [
+    ...[...PROBLEM_ROWS, ...FAILURE_ROWS].flatMap(([measure, name]) =>
+      row(name, MEASURES[measure](evaluation), unitOf(measure)),
+    ),
+    ...errorClasses(evaluation).flatMap((errorClass) =>
+      row(`first try: ${nameOf(errorClass)}`, errorShare(evaluation, errorClass)),
+    ),
+  ];
+}
+
+/** The same as plain text. */
+export function renderEvaluation(
+  evaluation: Evaluation,
+  options: { seed: number; bootstrap: number },
 ): string {
   const { problems, failures } = evaluation.counts;
-  const line = (name: string, ratio: Ratio, format = formatPercent) => {
-    const { estimate, low, high } = bootstrapRatio(ratio, { seed, resamples: bootstrap });
-    if (Number.isNaN(estimate)) return [];
-    return [`${name.padEnd(30)}${format(estimate).padStart(8)}  [${format(low)}, ${format(high)}]`];
-  };
-  const lines = [...PROBLEM_ROWS, ...FAILURE_ROWS].flatMap(([measure, name]) => {
-    const format = measure === "reflection_length" ? (value: number) => value.toFixed(1) : formatPercent;
-    return line(name, MEASURES[measure](evaluation), format);
+  const lines = evaluationRows(evaluation, options).map(({ name, interval, unit }) => {
+    const [estimate, low, high] = [interval.estimate, interval.low, interval.high].map((value) =>
+      formatLevel(value, unit),
+    );
+    return `${name.padEnd(30)}${estimate!.padStart(8)}  [${low}, ${high}]`;
   });
-  const errors = errorClasses(evaluation).flatMap((errorClass) =>
-    line(`first try: ${nameOf(errorClass)}`, errorShare(evaluation, errorClass)),
-  );
-  return [`${counted(problems, "problem")}, ${counted(failures, "failure")}`, ...lines, ...errors].join("\n");
+  return [`${counted(problems, "problem")}, ${counted(failures, "failure")}`, ...lines].join("\n");
 }
 
 /** Nothing where the task names no sorts of mistake. */
-function errorBlocks(
-  { errors }: Comparison,
-  { title, render }: { title(text: string): string; render(rows: TableRow[]): string },
-): string[] {
-  if (errors.length === 0) return [];
-  const rows = errors.map(({ errorClass, contrast: { start, trained, gain } }) => {
+function errorRows({ errors }: Comparison): TableRow[] {
+  return errors.map(({ errorClass, contrast: { start, trained, gain } }) => {
     return { name: nameOf(errorClass), start: start.estimate, trained: trained.estimate, gain };
   });
-  return [title("First tries by what was wrong"), render(rows)];
 }
 
 /** "wrong value" for wrong_value, on one line. */
@@ -99,9 +132,12 @@ function rowsFrom({ measures }: Comparison, rows: readonly (readonly [Measure, s
     const contrast = measures[measure];
     if (!contrast) return [];
     const { start, trained, gain } = contrast;
-    const unit = measure === "reflection_length" ? "number" : "percent";
-    return [{ name, start: start.estimate, trained: trained.estimate, gain, unit }];
+    return [{ name, start: start.estimate, trained: trained.estimate, gain, unit: unitOf(measure) }];
   });
+}
+
+function unitOf(measure: Measure): "percent" | "number" {
+  return measure === "reflection_length" ? "number" : "percent";
 }
 
 function flips({ firstTryFlips: { won, lost, p } }: Comparison): string {
@@ -116,18 +152,18 @@ function shuffled({ shuffledShare: share }: Comparison): string | undefined {
 }
 
 /** What a reader needs to remake the numbers. */
-function caption({ task, decoding, seed, bootstrap, counts }: Comparison): Sentence[] {
+export function reportCaption({ task, decoding, seed, bootstrap, counts }: Comparison): string {
   const { attempt, reflection, retry } = decoding;
   const limits = `at most ${attempt.maxTokens} / ${reflection.maxTokens} / ${retry.maxTokens} tokens`;
   const manners = [attempt, reflection, retry].map(describeDecoding);
   const manner = new Set(manners).size === 1 ? manners[0]! : manners.join(" / ");
   const { start, trained } = counts.unscored;
-  return [
+  return joined([
     `Task ${task}; attempt / reflection / retry ${manner}, ${limits}.`,
     `Evaluation seed ${seed}; paired bootstrap, ${bootstrap.resamples} resamples, seed ${bootstrap.seed}.`,
     start + trained > 0 &&
       `Left out as unscored: ${start} answers of the start, ${trained} of the trained model.`,
-  ];
+  ]);
 }
 
 function describeDecoding({ temperature, topP, topK }: Decoding): string {

@@ -9,6 +9,7 @@ import {
   bootstrapSeeds,
   mcnemarExact,
   ratioOf,
+  wilsonInterval,
 } from "./statistics.ts";
 
 const options = { seed: 1 };
@@ -225,5 +226,20 @@ describe("mcnemarExact", () => {
     );
     expect([skewed.onlyFirst, skewed.onlySecond]).toEqual([1900, 2100]);
     expect(skewed.p).toBeCloseTo(0.00165, 4);
+  });
+});
+
+describe("wilsonInterval", () => {
+  test("is the published one for 15 of 148, and keeps width where a rate is 0", () => {
+    // Newcombe 1998 (Statistics in Medicine 17, table I), method 3
+    const { low, high } = wilsonInterval(15 / 148, 148);
+    expect([low, high].map((bound) => bound.toFixed(4))).toEqual(["0.0624", "0.1605"]);
+    // Newcombe's 0 of 20: [0, 0.1611]
+    expect(wilsonInterval(0, 20)).toEqual({ estimate: 0, low: 0, high: expect.closeTo(0.1611, 4) });
+    expect(wilsonInterval(Number.NaN, 0)).toEqual({
+      estimate: Number.NaN,
+      low: Number.NaN,
+      high: Number.NaN,
+    });
   });
 });

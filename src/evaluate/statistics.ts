@@ -115,6 +115,19 @@ export function bootstrapSeedMeans(values_S: readonly Values[], options: SeedBoo
   return bootstrapSeeds(lengths_S, (s, items) => sum(values_S[s]!, items) / items.length, options);
 }
 
+/** 1.96: what a standard normal variable stays within 95 times in 100. */
+const NORMAL_95 = 1.959963984540054;
+
+/** Wilson's 95 % interval of a rate over `count` items, where only the rate was kept; NaN without items. */
+export function wilsonInterval(rate: number, count: number): Interval {
+  if (!(count > 0)) return { estimate: rate, low: Number.NaN, high: Number.NaN };
+  const z2 = NORMAL_95 ** 2;
+  const centre = (rate + z2 / (2 * count)) / (1 + z2 / count);
+  const half =
+    (NORMAL_95 / (1 + z2 / count)) * Math.sqrt((rate * (1 - rate)) / count + z2 / (4 * count ** 2));
+  return { estimate: rate, low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
+}
+
 export interface McNemarResult {
   /** Items that only the first, only the second got right. */
   onlyFirst: number;

@@ -53,11 +53,22 @@ function formatBounds(low: number, high: number, scale: number): string {
   return isKnown ? `[${signed(scale * low)}, ${signed(scale * high)}]` : "–";
 }
 
-function cellsOf({ name, start, trained, gain, unit = "percent" }: TableRow): string[] {
+/** Name, start, trained, gain and its interval, as a table shows them. */
+export function cellsOf({ name, start, trained, gain, unit = "percent" }: TableRow): string[] {
   const scale = unit === "percent" ? 100 : 1;
-  const level = unit === "percent" ? formatPercent : formatNumber;
   const { estimate, low, high } = gain;
-  return [name, level(start), level(trained), signed(scale * estimate), formatBounds(low, high, scale)];
+  return [
+    name,
+    formatLevel(start, unit),
+    formatLevel(trained, unit),
+    signed(scale * estimate),
+    formatBounds(low, high, scale),
+  ];
+}
+
+/** A rate as a percentage, a number with one decimal; a dash where there is none. */
+export function formatLevel(value: number, unit: "percent" | "number"): string {
+  return unit === "percent" ? formatPercent(value) : formatNumber(value);
 }
 
 function formatNumber(value: number): string {
