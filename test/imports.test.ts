@@ -27,6 +27,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   tasks: ["verify", "text", "hub"],
   loop: ["engine/contract", "verify", "text"],
   evaluate: ["loop", "learn", "engine/contract", "store"],
+  report: ["evaluate", "store", "text"],
   train: [
     "evaluate",
     "loop",
@@ -40,10 +41,10 @@ const ALLOWED: Record<string, readonly string[]> = {
     "hub",
     "log",
   ],
-  cli: ["train", "evaluate", "tasks", "store", "engine"],
+  cli: ["train", "evaluate", "report", "tasks", "store", "engine"],
   index: [
     ...["text", "verify", "learn", "store", "graph", "model", "engine", "engine/contract", "engine/local"],
-    ...["tasks", "loop", "evaluate", "train", "hub"],
+    ...["tasks", "loop", "evaluate", "report", "train", "hub"],
   ],
 };
 

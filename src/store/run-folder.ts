@@ -50,6 +50,8 @@ export interface RunFolder {
   readonly transfer: string;
   /** The results as two tables for people. */
   readonly report: string;
+  /** The whole run as a page to look at. */
+  readonly reportPage: string;
   /** The trained model as a Hugging Face folder. */
   readonly model: string;
   /** Text file that names the newest complete checkpoint. */
@@ -89,6 +91,7 @@ const FILES = {
   swap: "swap.json",
   transfer: "transfer.json",
   report: "report.md",
+  reportPage: "report.html",
   model: "model",
   latest: "latest",
   best: "best",

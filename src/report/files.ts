@@ -1,0 +1,107 @@
+/** The files of a run folder as a report reads them: what it shows must be there, what it does not know may be. */
+import { z } from "zod";
+import type { Comparison, Evaluation, SwapCell, TransferRow } from "../evaluate/index.ts";
+import { Failure, Utterance, Verdict } from "../store/wire.ts";
+
+const count = z.int().min(0);
+/** JSON writes NaN as null. */
+const number = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+const interval = z.object({ estimate: number, low: number, high: number });
+const contrast = z.object({ start: interval, trained: interval, gain: interval });
+const outcome = z.enum(["solved", "failed", "unscored"]);
+const decoding = z.object({
+  temperature: z.number(),
+  topP: z.number(),
+  topK: z.number(),
+  maxTokens: z.number(),
+});
+const decodings = z.object({ attempt: decoding, reflection: decoding, retry: decoding });
+
+export const AnyObject = z.record(z.string(), z.unknown());
+
+/** The settings that a report speaks of; it lists them all. */
+export const RunConfig = z.looseObject({
+  model: z.string(),
+  task: z.string(),
+  seed: z.int(),
+  maxSteps: count,
+  learnFrom: z.string(),
+  eval: z.looseObject({ seed: z.int(), bootstrap: z.int().min(100).max(100_000) }),
+});
+export type RunConfig = z.infer<typeof RunConfig>;
+
+/** A line of `warnings.jsonl`. */
+export const Warning = z.looseObject({
+  step: count,
+  kind: z.string(),
+  message: z.string(),
+  hint: z.string().optional(),
+});
+export type Warning = z.infer<typeof Warning>;
+
+const counts = z.object({ problems: count, failures: count, unscored: count });
+export type EvaluationCounts = z.infer<typeof counts>;
+export const Counted = z.object({ counts });
+
+export const EvaluationFile = z.object({
+  task: z.string(),
+  decoding: decodings,
+  seed: z.int(),
+  counts,
+  problems: z.array(
+    z.object({
+      problemId: z.string(),
+      first: outcome,
+      errorClass: z.string().exactOptional(),
+      solvedLeniently: z.boolean().exactOptional(),
+      second: outcome,
+      passAt2: outcome.exactOptional(),
+    }),
+  ),
+  failures: z.array(
+    z.object({
+      failure: Failure,
+      reflection: Utterance,
+      retry: Utterance,
+      verdict: Verdict,
+      leaks: z.boolean().exactOptional(),
+      controls: z
+        .object({
+          plainRetry: outcome,
+          shuffled: outcome.exactOptional(),
+          filler: outcome,
+          secondDraw: outcome,
+        })
+        .exactOptional(),
+    }),
+  ),
+}) satisfies z.ZodType<Evaluation>;
+
+/** Of results.json. */
+export const ComparisonFile = z.object({
+  task: z.string(),
+  decoding: decodings,
+  seed: z.int(),
+  bootstrap: z.object({ seed: z.int(), resamples: z.int() }),
+  counts: z.object({
+    problems: count,
+    failures: count,
+    unscored: z.object({ start: count, trained: count }),
+  }),
+  measures: z.record(z.string(), contrast),
+  shuffledShare: interval.exactOptional(),
+  errors: z.array(z.object({ errorClass: z.string(), contrast })),
+  firstTryFlips: z.object({ won: count, lost: count, p: number }),
+}) satisfies z.ZodType<Comparison>;
+
+const model = z.enum(["start", "trained"]);
+export const SwapFile = z.array(
+  z.object({ reflector: model, retrier: model, rescue: interval, gain: interval }),
+) satisfies z.ZodType<SwapCell[]>;
+
+export const TransferFile = z.array(
+  contrast.extend({ task: z.string(), problems: count }),
+) satisfies z.ZodType<TransferRow[]>;

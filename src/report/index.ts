@@ -1,0 +1,76 @@
+/** A run as one page to look at: `report.html`, made from the run folder alone, as often as one likes. */
+import { existsSync } from "node:fs";
+import { writeAtomic } from "../core/atomic-file.ts";
+import { type RunFolder, runFolderAt } from "../store/run-folder.ts";
+import { readTraces } from "../store/traces.ts";
+import { renderPage } from "./page.ts";
+import type { ReportTokenizer } from "./pieces.ts";
+import { readRunData } from "./run-data.ts";
+import { keepFailures } from "./test-failures.ts";
+import { type KeptGroups, keepGroups } from "./training-groups.ts";
+
+export type { ReportTokenizer } from "./pieces.ts";
+
+export interface ReportOptions {
+  /** The model's; without it texts are shown whole, not token by token. */
+  tokenizer?: ReportTokenizer | undefined;
+}
+
+/** Together with everything else, whose size has bounds of its own, the page stays below 20 MB. */
+const MOST_TRACE_BYTES = 8e6;
+const MOST_FAILURE_BYTES = 4e6;
+
+/**
+ * Writes the page beside what it tells of and returns its path. Throws `MulliganError("data")` when the folder holds no
+ * run, `MulliganError("io")` when it cannot be written.
+ */
+export async function writeReport(dir: string, options: ReportOptions = {}): Promise<string> {
+  const folder = runFolderAt(dir);
+  await writeAtomic(folder.reportPage, await renderReportPage(folder, options));
+  return folder.reportPage;
+}
+
+/** The page as text. Throws `MulliganError("data")`. */
+export async function renderReportPage(folder: RunFolder, { tokenizer }: ReportOptions): Promise<string> {
+  const run = await readRunData(folder);
+  const decode = tokenizer?.decodeWithSpecials;
+  const damaged = [...run.damaged];
+  const traces = existsSync(folder.traces) ? readTraces(folder.traces) : noTraces();
+  const kept = await keepGroups(untilDamaged(traces, damaged), { mostBytes: MOST_TRACE_BYTES, decode });
+  const test = run.testStart
+    ? keepFailures(run.testStart, run.testTrained, { mostBytes: MOST_FAILURE_BYTES, tokenizer })
+    : { failures: [], all: 0 };
+  const notes = [
+    ...noteOnGroups(kept),
+    ...(test.all > 0 ? [`Failures of the test problems: ${shownOf(test.failures.length, test.all)}.`] : []),
+    ...(tokenizer ? [] : ["Texts are not shown token by token: the model's tokenizer was not found."]),
+    ...damaged.map((problem) => `Left out: ${problem}.`),
+  ];
+  return renderPage(run, { groups: kept.groups, failures: test.failures }, notes);
+}
+
+/** What was read before a damaged line is worth showing. */
+async function* untilDamaged<T>(items: AsyncIterable<T>, damaged: string[]): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    damaged.push((error as Error).message);
+  }
+}
+
+async function* noTraces(): AsyncGenerator<never> {}
+
+function noteOnGroups({ steps, groupsOfSteps }: KeptGroups): string[] {
+  if (steps.all === 0) return ["No training step has been traced."];
+  const groups =
+    groupsOfSteps.shown < groupsOfSteps.all
+      ? `, of these ${shownOf(groupsOfSteps.shown, groupsOfSteps.all)} groups`
+      : "";
+  const rule = steps.shown < steps.all ? " (the first, the last and evenly spaced ones)" : "";
+  const rest = rule + groups === "" ? "" : " All are in traces.jsonl.";
+  return [`Training: episodes of ${shownOf(steps.shown, steps.all)} steps${rule}${groups}.${rest}`];
+}
+
+function shownOf(shown: number, all: number): string {
+  return shown === all ? `all ${all}` : `${shown} of ${all}`;
+}

@@ -1,0 +1,92 @@
+/**
+ * The whole page in one file: its style and script are inside, and its policy lets nothing else in. Must not read a run:
+ * it draws what it is given.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { printable } from "../core/printable.ts";
+import { type Html, html, scriptJson } from "./html.ts";
+import type { PageData } from "./page-data.ts";
+import type { RunData } from "./run-data.ts";
+import { episodesSection } from "./sections/episodes.ts";
+import { curvesSection, timeSection, warningsSection } from "./sections/progress.ts";
+import { resultsSection } from "./sections/results.ts";
+import { settingsSection } from "./sections/settings.ts";
+
+/** Scripts of one page share their names, in this order. */
+const SCRIPTS = ["curves.js", "episode-view.js", "episode-items.js", "episode-list.js", "episode-browser.js"];
+
+export function renderPage(run: RunData, data: PageData, notes: readonly string[]): string {
+  const style = asset("style.css");
+  const script = `"use strict";(() => {\n${SCRIPTS.map(asset).join("\n")}})();`;
+  const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(script)}'; base-uri 'none'; form-action 'none'`;
+  const title = `${taskOf(run)} · ${run.name}`;
+  const frame = { notes, hasGroups: data.groups.length > 0, hasFailures: data.failures.length > 0 };
+  const parts = [
+    { id: "results", name: "Results", part: resultsSection(run) },
+    { id: "warnings", name: "Warnings", part: warningsSection(run) },
+    { id: "curves", name: "Curves", part: curvesSection(run) },
+    { id: "episodes", name: "Episodes", part: episodesSection(frame) },
+    { id: "time", name: "Time", part: timeSection(run) },
+    { id: "settings", name: "Settings", part: settingsSection(run) },
+  ].filter(({ part }) => part !== undefined);
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8" />
+<meta http-equiv="Content-Security-Policy" content="${policy}" />
+<meta name="viewport" content="width=device-width, initial-scale=1" />
+<meta name="color-scheme" content="light dark" />
+<title>${title} · Mulligan</title>
+<style>${raw(style)}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the results</a>
+${heading(run)}
+<nav aria-label="Parts of the report"><ul>${parts.map(({ id, name }) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>
+<main id="main" tabindex="-1">${parts.map(({ part }) => part)}</main>
+<script type="application/json" id="episodes-data">${raw(scriptJson(data))}</script>
+<script>${raw(script)}</script>
+</body>
+</html>
+`.markup;
+}
+
+function heading(run: RunData): Html {
+  const { config, metrics, comparison } = run;
+  const { model, seed, learnFrom, maxSteps } = config;
+  const step = metrics.at(-1)?.step ?? 0;
+  const facts: [string, string | number][] = [
+    ["model", printable(model)],
+    ["learns from", printable(learnFrom)],
+    ...(typeof config.reward === "string" && config.reward !== "verifier"
+      ? [["reward", printable(config.reward)] as [string, string]]
+      : []),
+    ["seed", seed],
+  ];
+  return html`
+<header>
+  <p class="brand">mulligan</p>
+  <h1><bdi>${taskOf(run)}</bdi> <span class="run"><bdi>${printable(run.name)}</bdi></span></h1>
+  <p class="status ${comparison ? "done" : "open"}">${comparison ? `finished, ${step} steps` : `not finished: ${step} of ${maxSteps} steps`}</p>
+  <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>
+</header>`;
+}
+
+function taskOf({ comparison, testStart, config }: RunData): string {
+  return printable(comparison?.task ?? testStart?.task ?? basename(config.task));
+}
+
+/** Files of ours, and JSON that is made for its place. */
+function raw(markup: string): Html {
+  return { markup };
+}
+
+function asset(name: string): string {
+  return readFileSync(new URL(`./page/${name}`, import.meta.url), "utf8");
+}
+
+function hashOf(text: string): string {
+  return `sha256-${createHash("sha256").update(text).digest("base64")}`;
+}

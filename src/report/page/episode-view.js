@@ -1,0 +1,297 @@
+/**
+ * One episode as elements. Every text from models and data is set as text, never as markup. Knows nothing of lists and
+ * filters.
+ *
+ * @typedef {import("../page-data.ts").PageText} PageText
+ * @typedef {import("../page-data.ts").PageRetry} PageRetry
+ * @typedef {import("../page-data.ts").PageReflections} PageReflections
+ * @typedef {import("../page-data.ts").PageAttempts} PageAttempts
+ * @typedef {import("../page-data.ts").PageFailure} PageFailure
+ * @typedef {import("../page-data.ts").PageOutcome} PageOutcome
+ * @typedef {import("../../core/task.ts").Verdict} Verdict
+ * @typedef {(HTMLElement | string | false | undefined)[]} Children
+ */
+
+const STATES = {
+  live: "live group",
+  all_failed: "dead group: all failed",
+  all_passed: "dead group: all solved",
+  tied: "dead group: rewards tied",
+  unscored: "dead group: too few verdicts",
+};
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string>} [attributes]
+ * @param {Children} children
+ */
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children.filter((child) => child !== false && child !== undefined));
+  return node;
+}
+
+/** @param {Verdict["kind"]} kind */
+function markOf(kind) {
+  return { solved: "✓", failed: "✗", unscored: "?" }[kind];
+}
+
+/** @param {Verdict} verdict */
+function verdictBadge({ kind }) {
+  return element("span", { class: `badge ${kind}` }, `${markOf(kind)} ${kind}`);
+}
+
+/** @param {Verdict} verdict */
+function feedbackOf(verdict) {
+  const said =
+    verdict.kind === "failed" ? verdict.feedback : verdict.kind === "unscored" ? verdict.cause : "";
+  return said !== "" && element("p", { class: "feedback", dir: "auto" }, said);
+}
+
+/** @param {number | null | undefined} advantage */
+function describeAdvantage(advantage) {
+  if (advantage === undefined) return "";
+  if (advantage === null) return "took no part in learning";
+  const sign = advantage > 0 ? "▲ +" : advantage < 0 ? "▼ " : "";
+  return `advantage ${sign}${advantage.toFixed(2)}`;
+}
+
+/** @param {PageText} text */
+function plainText({ text, pieces = [] }) {
+  return text ?? pieces.join("");
+}
+
+/**
+ * A text with what is known about it. Learnt tokens are marked by the sign and size of their advantage.
+ *
+ * @param {string} title
+ * @param {PageText} text
+ * @param {{ verdict?: Verdict, advantage?: number | null, leaks?: boolean }} [facts]
+ */
+function turn(title, text, { verdict, advantage, leaks } = {}) {
+  const learnt = describeAdvantage(advantage);
+  return element(
+    "section",
+    { class: "turn" },
+    element(
+      "h4",
+      {},
+      title,
+      verdict && verdictBadge(verdict),
+      leaks === true && element("span", { class: "badge warn" }, "holds a solution"),
+      text.truncated === true && element("span", { class: "badge warn" }, "cut at its limit"),
+      learnt !== "" && element("span", {}, learnt),
+      element("span", {}, `${text.tokens} ${text.tokens === 1 ? "token" : "tokens"}`),
+    ),
+    text.pieces ? tokenStrip(title, text, advantage) : textBlock(plainText(text)),
+    text.omitted !== undefined &&
+      element("p", { class: "feedback" }, `${text.omitted} more characters left out`),
+    verdict && feedbackOf(verdict),
+  );
+}
+
+/** @param {string} text */
+function textBlock(text) {
+  if (text.trim() === "") return element("div", { class: "text nothing" }, "(nothing)");
+  return element("div", { class: "text", dir: "auto" }, text);
+}
+
+/**
+ * Tokens one by one. Under the pointer, or by arrow keys, each tells its log-probability.
+ *
+ * @param {string} title
+ * @param {PageText} text
+ * @param {number | null | undefined} advantage
+ */
+function tokenStrip(title, { pieces = [], logprobs = [] }, advantage) {
+  if (pieces.length === 0) return textBlock("");
+  const colour = tokenClass(advantage);
+  const tokens = pieces.map((piece, t) => {
+    const isControl = /^<[^\s>]+>$/.test(piece);
+    const shown = piece === "\n" ? "↵\n" : piece;
+    return element(
+      "span",
+      { class: `token ${colour}${isControl ? " control" : ""}`, "data-t": String(t) },
+      shown,
+    );
+  });
+  const readout = element("p", { class: "token-readout", "aria-live": "polite" });
+  const strip = element(
+    "div",
+    { class: "text", dir: "auto", tabindex: "0", role: "group", "aria-label": `${title}, token by token` },
+    ...tokens,
+  );
+  let current = -1;
+  const read = (/** @type {number} */ t) => {
+    tokens[current]?.classList.remove("read");
+    current = t;
+    tokens[t]?.classList.add("read");
+    const logprob = logprobs[t];
+    readout.textContent =
+      t < 0 || logprob === undefined
+        ? "Point at a token for its log-probability."
+        : `${JSON.stringify(pieces[t])} · log-probability ${logprob.toFixed(3)} (${percent(Math.exp(logprob))})`;
+  };
+  read(-1);
+  strip.addEventListener("pointerover", (event) => {
+    const t = /** @type {HTMLElement} */ (event.target).dataset.t;
+    if (t !== undefined) read(Number(t));
+  });
+  strip.addEventListener("pointerleave", () => read(-1));
+  strip.addEventListener("blur", () => read(-1));
+  strip.addEventListener("keydown", (event) => {
+    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (move === undefined) return;
+    event.preventDefault();
+    read(Math.min(tokens.length - 1, Math.max(0, current + move)));
+  });
+  return element("div", {}, strip, readout);
+}
+
+/** @param {number | null | undefined} advantage */
+function tokenClass(advantage) {
+  if (!advantage) return "";
+  const size = Math.abs(advantage);
+  const strength = size < 0.5 ? 1 : size < 1.25 ? 2 : 3;
+  return `${advantage > 0 ? "plus" : "minus"} strong${strength}`;
+}
+
+/** @param {number} share */
+function percent(share) {
+  return `${(100 * share).toFixed(share < 0.1 ? 2 : 1)} %`;
+}
+
+/**
+ * @param {PageReflections} group
+ * @param {number} member
+ * @param {(member: number) => void} choose another episode of the group
+ */
+function reflectionsView(group, member, choose) {
+  const episode = /** @type {PageReflections["episodes"][number]} */ (group.episodes[member]);
+  const { reflection, retries, advantage, leaks } = episode;
+  const solved = group.episodes.filter(({ reward }) => reward !== null && reward > 0).length;
+  return [
+    element("h3", {}, `Step ${group.step}, failure `, element("bdi", {}, group.id)),
+    element(
+      "p",
+      { class: "note" },
+      `${STATES[group.state]}: ${solved} of ${group.episodes.length} reflections rescued the attempt`,
+    ),
+    taskTurn(group.question),
+    turn("Attempt", group.attempt, { verdict: group.verdict }),
+    turn("Reflection", reflection, {
+      ...(advantage !== undefined && { advantage }),
+      ...(leaks !== undefined && { leaks }),
+    }),
+    ...retries.map((retry, i) => retryTurn(retries.length > 1 ? `Retry ${i + 1}` : "Retry", retry)),
+    siblings(
+      "The group",
+      group.episodes.map(({ reward, advantage: own, retries: [first] }) => ({
+        kind: reward === null ? "unscored" : reward > 0 ? "solved" : "failed",
+        advantage: own ?? first?.advantage,
+      })),
+      member,
+      choose,
+    ),
+  ];
+}
+
+/**
+ * @param {PageAttempts} group
+ * @param {number} member
+ * @param {(member: number) => void} choose
+ */
+function attemptsView(group, member, choose) {
+  const attempt = /** @type {PageRetry} */ (group.attempts[member]);
+  const solved = group.attempts.filter(({ verdict }) => verdict.kind === "solved").length;
+  return [
+    element("h3", {}, `Step ${group.step}, problem `, element("bdi", {}, group.id)),
+    element(
+      "p",
+      { class: "note" },
+      `${STATES[group.state]}: ${solved} of ${group.attempts.length} attempts solved`,
+    ),
+    taskTurn(group.question),
+    retryTurn("Attempt", attempt),
+    siblings(
+      "The group",
+      group.attempts.map(({ verdict: { kind }, advantage }) => ({ kind, advantage })),
+      member,
+      choose,
+    ),
+  ];
+}
+
+/** @param {PageFailure} failure */
+function failureView({ id, question, attempt, verdict, start, trained }) {
+  return [
+    element("h3", {}, "Test failure ", element("bdi", {}, id)),
+    taskTurn(question),
+    turn("Attempt of the starting model", attempt, { verdict }),
+    element(
+      "div",
+      { class: "sides" },
+      outcomeSide("Before training", start),
+      trained && outcomeSide("After training", trained),
+    ),
+  ];
+}
+
+/**
+ * @param {string} title
+ * @param {PageOutcome} outcome
+ */
+function outcomeSide(title, { reflection, retry, verdict, leaks }) {
+  return element(
+    "div",
+    { class: "side" },
+    element("h4", {}, title),
+    turn("Reflection", reflection, leaks === undefined ? {} : { leaks }),
+    turn("Retry", retry, { verdict }),
+  );
+}
+
+/** @param {string} question */
+function taskTurn(question) {
+  return element("section", { class: "turn" }, element("h4", {}, "Task"), textBlock(question));
+}
+
+/**
+ * @param {string} title
+ * @param {PageRetry} retry
+ */
+function retryTurn(title, { retry, verdict, advantage }) {
+  return turn(title, retry, { verdict, ...(advantage !== undefined && { advantage }) });
+}
+
+/**
+ * @param {string} title
+ * @param {{ kind: Verdict["kind"], advantage: number | null | undefined }[]} members
+ * @param {number} current
+ * @param {(member: number) => void} choose
+ */
+function siblings(title, members, current, choose) {
+  const buttons = members.map(({ kind, advantage }, i) => {
+    const learnt = typeof advantage === "number" ? ` ${advantage > 0 ? "+" : ""}${advantage.toFixed(2)}` : "";
+    const button = element(
+      "button",
+      {
+        type: "button",
+        "aria-current": String(i === current),
+        "aria-label": `${i + 1}, ${kind}, ${describeAdvantage(advantage)}`,
+      },
+      `${i + 1} `,
+      element("span", { class: `mark ${kind}` }, markOf(kind)),
+      learnt,
+    );
+    button.addEventListener("click", () => choose(i));
+    return element("li", {}, button);
+  });
+  return element(
+    "section",
+    { class: "turn" },
+    element("h4", {}, title),
+    element("ol", { class: "siblings" }, ...buttons),
+  );
+}

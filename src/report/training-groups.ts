@@ -1,0 +1,132 @@
+/**
+ * The groups of training that a page of bounded size can show: of the first, the last and evenly spaced steps. Reads a
+ * run's traces once, as a stream, and keeps no more of them than it is allowed to show.
+ */
+import type { Trace } from "../core/trace.ts";
+import type { PageEpisode, PageGroup, PageRetry } from "./page-data.ts";
+import { pagePlain, pageText, pageVerdict } from "./page-text.ts";
+import type { Decode } from "./pieces.ts";
+
+export interface KeptGroups {
+  groups: PageGroup[];
+  /** Steps of which groups are shown, and those that there are. */
+  steps: { shown: number; all: number };
+  /** Groups of the steps shown. */
+  groupsOfSteps: { shown: number; all: number };
+}
+
+interface Step {
+  /** How many steps with traces came before. */
+  place: number;
+  groups: PageGroup[];
+  all: number;
+  bytes: number;
+}
+
+/** A step takes no more than this part of the room, so that there are always several. */
+const STEP_SHARE = 1 / 4;
+
+/** Whatever of the traces fits into `mostBytes` of JSON. `decode`: token by token where something was learnt. */
+export async function keepGroups(
+  traces: AsyncIterable<Trace>,
+  { mostBytes, decode }: { mostBytes: number; decode?: Decode | undefined },
+): Promise<KeptGroups> {
+  const mostOfStep = STEP_SHARE * mostBytes;
+  let kept: Step[] = [];
+  let last: readonly Trace[] = [];
+  let [places, stride] = [0, 1];
+  for await (const traces_P of stepsOf(traces)) {
+    last = traces_P;
+    if (places % stride === 0) kept.push(stepFrom(traces_P, places, mostOfStep, decode));
+    // every second one goes as often as needed: what stays is evenly spaced and begins with the first
+    while (bytesOf(kept) > mostBytes - mostOfStep) {
+      stride *= 2;
+      kept = kept.filter(({ place }) => place % stride === 0);
+    }
+    places++;
+  }
+  if (last[0] && kept.at(-1)?.place !== places - 1) {
+    kept.push(stepFrom(last, places - 1, mostOfStep, decode));
+  }
+  const count = (of: (step: Step) => number) => kept.reduce((sum, step) => sum + of(step), 0);
+  return {
+    groups: kept.flatMap(({ groups }) => groups),
+    steps: { shown: kept.length, all: places },
+    groupsOfSteps: { shown: count(({ groups }) => groups.length), all: count(({ all }) => all) },
+  };
+}
+
+const bytesOf = (steps: readonly Step[]) => steps.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** The groups of each step together; they lie one after the other. */
+async function* stepsOf(traces: AsyncIterable<Trace>): AsyncGenerator<Trace[]> {
+  let traces_P: Trace[] = [];
+  for await (const trace of traces) {
+    if (traces_P[0] && traces_P[0].step !== trace.step) {
+      yield traces_P;
+      traces_P = [];
+    }
+    traces_P.push(trace);
+  }
+  if (traces_P.length > 0) yield traces_P;
+}
+
+function stepFrom(
+  traces: readonly Trace[],
+  place: number,
+  mostBytes: number,
+  decode: Decode | undefined,
+): Step {
+  const groups: PageGroup[] = [];
+  let bytes = 0;
+  for (const trace of traces) {
+    const group = groupFrom(trace, decode);
+    const more = Buffer.byteLength(JSON.stringify(group));
+    if (bytes + more > mostBytes) continue;
+    groups.push(group);
+    bytes += more;
+  }
+  return { place, groups, all: traces.length, bytes };
+}
+
+function groupFrom(trace: Trace, decode: Decode | undefined): PageGroup {
+  const { step, state } = trace;
+  const shared = { step, state, question: pagePlain(trace.question) };
+  if (trace.kind === "attempts") {
+    const attempts = trace.attempts.map(({ attempt, ...rest }) =>
+      retryFrom({ utterance: attempt, ...rest }, decode),
+    );
+    return { kind: "attempts", id: trace.problemId, ...shared, attempts };
+  }
+  return {
+    kind: "reflections",
+    id: trace.failureId,
+    ...shared,
+    attempt: pageText(trace.attempt),
+    verdict: pageVerdict(trace.verdict),
+    episodes: trace.episodes.map(
+      ({ reflection, retries, reward, advantage, leaks }): PageEpisode => ({
+        reflection: pageText(reflection, decode),
+        retries: retries.map((retry) => retryFrom(retry, decode)),
+        reward: rounded(reward),
+        ...(advantage !== undefined && { advantage: rounded(advantage) }),
+        ...(leaks !== undefined && { leaks }),
+      }),
+    ),
+  };
+}
+
+type Retry = Extract<Trace, { kind: "reflections" }>["episodes"][number]["retries"][number];
+
+function retryFrom({ utterance, verdict, advantage }: Retry, decode: Decode | undefined): PageRetry {
+  const isLearnt = advantage !== undefined;
+  return {
+    retry: pageText(utterance, isLearnt ? decode : undefined),
+    verdict: pageVerdict(verdict),
+    ...(isLearnt && { advantage: rounded(advantage) }),
+  };
+}
+
+function rounded(value: number | null): number | null {
+  return value === null ? null : Math.round(value * 1000) / 1000;
+}
