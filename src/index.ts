@@ -24,6 +24,7 @@ export {
 export { collectFailures } from "./loop/collect.ts";
 export { reflectAndRetry } from "./loop/episode.ts";
 export type { Decoding, Policy } from "./loop/policy.ts";
+export { type ReportOptions, writeReport } from "./report/index.ts";
 export { createRunFolder, inRunFolder, type RunFolder } from "./store/run-folder.ts";
 export { readTraces } from "./store/traces.ts";
 export * from "./tasks/index.ts";

@@ -5,6 +5,7 @@ import { MulliganError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import { shellWord } from "../core/shell.ts";
 import { renderExamples, renderReport } from "../evaluate/index.ts";
+import { type ReportTokenizer, writeReport } from "../report/index.ts";
 import { changesSince, readStarts } from "../store/environment.ts";
 import { loadFailures } from "../store/failures.ts";
 import { inRunFolder, type RunFolder, type RunFolderOptions, runFolderAt } from "../store/run-folder.ts";
@@ -21,6 +22,7 @@ import { downloadOptions } from "./view/download-view.ts";
 import { createExperimentView } from "./view/experiment-view.ts";
 import { checkMemory } from "./view/memory-view.ts";
 import { closeSetup } from "./view/profile-view.ts";
+import type { ProgressStream } from "./view/progress.ts";
 import { listWarnings } from "./view/warnings-view.ts";
 
 export interface ExperimentCommand extends RunFolderOptions {
@@ -83,11 +85,15 @@ export async function experiment(
         ...(folderOptions.resume && { resume: true, ...(from !== undefined && { from }) }),
         ...(failures && { failures }),
         ...(fork && { fork }),
-      }).catch((error) => {
-        if (signal.aborted && error === signal.reason) return undefined;
-        throw error;
-      });
-      view.end();
+      })
+        .catch((error) => {
+          if (signal.aborted && error === signal.reason) return undefined;
+          throw error;
+        })
+        .finally(() => {
+          view.end();
+          return leaveReport(folder, setup.policy.chat.tokenizer, stderr);
+        });
       if (!results) {
         stderr.write(howToContinue("train", config));
         return;
@@ -97,6 +103,7 @@ export async function experiment(
         stdout.write(`\n${renderExamples(results.examples, setup.task, setup.problems.test)}\n`);
       }
       stdout.write(`\nEverything lies in ${folder.dir}\n`);
+      stdout.write(`To look at, in a browser: ${folder.reportPage}\n`);
       stdout.write(`The trained model, for transformers and others: ${folder.model}\n`);
     });
   } finally {
@@ -130,6 +137,19 @@ export async function warnOfChanges(
   for (const change of changesSince(last, await describeStart(setup))) {
     stderr.write(printable(`warning: ${change}\n`));
   }
+}
+
+/** Also of a run that was stopped or that failed: to see how far it came, and on what it failed. */
+async function leaveReport(
+  { dir, config }: RunFolder,
+  tokenizer: ReportTokenizer,
+  stderr: ProgressStream,
+): Promise<void> {
+  if (!existsSync(config)) return; // nothing was kept
+  await writeReport(dir, { tokenizer }).catch((error: Error) => {
+    // the run matters more than its picture
+    stderr.write(printable(`warning: no report.html: ${error.message}\n`));
+  });
 }
 
 /** What to tell who stopped a command: how to go on, quoted for a shell where it must be. */

@@ -15,6 +15,8 @@ import { registerDoctor } from "./commands/doctor.ts";
 import { registerEval } from "./commands/eval.ts";
 import { registerExport } from "./commands/export.ts";
 import { registerInit } from "./commands/init.ts";
+import { registerInspect } from "./commands/inspect.ts";
+import { registerReport } from "./commands/report.ts";
 import { registerSample } from "./commands/sample.ts";
 import { registerSwap } from "./commands/swap.ts";
 import { registerTrain } from "./commands/train.ts";
@@ -58,6 +60,8 @@ export function createProgram(context: CliContext): Command {
     registerTrain,
     registerEval,
     registerSample,
+    registerReport,
+    registerInspect,
     registerExport,
     registerSwap,
     registerTransfer,

@@ -1,5 +1,6 @@
 /** Three episodes that a person can read, picked by rule and not by taste. */
 
+import type { Utterance } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import type { Problem, Task, Verdict } from "../core/task.ts";
@@ -79,29 +80,34 @@ function openingLines({ failure }: FailureOutcome, task: Task, rows: Rows): stri
     );
   }
   return [
-    line("task", question.content),
-    line("attempt", attempt.text),
-    line("verdict", describeVerdict(verdict)),
+    episodeLine("task", question.content),
+    episodeLine("attempt", attempt.text),
+    episodeLine("verdict", describeVerdict(verdict)),
   ];
 }
 
 function linesOf({ reflection, retry, verdict, leaks }: FailureOutcome): string[] {
-  const notes = [leaks && "holds a solution", reflection.truncated && "cut at its limit"].filter(Boolean);
   return [
-    line("reflection", `${reflection.text}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`),
-    line("retry", retry.text),
-    line("verdict", describeVerdict(verdict)),
+    episodeLine("reflection", withNotes(reflection, leaks)),
+    episodeLine("retry", retry.text),
+    episodeLine("verdict", describeVerdict(verdict)),
   ];
 }
 
-function describeVerdict(verdict: Verdict): string {
+/** What was written, and what is odd about it. */
+export function withNotes({ text, truncated }: Utterance, leaks = false): string {
+  const notes = [leaks && "holds a solution", truncated && "cut at its limit"].filter(Boolean);
+  return notes.length > 0 ? `${text} (${notes.join(", ")})` : text;
+}
+
+export function describeVerdict(verdict: Verdict): string {
   if (verdict.kind === "solved") return "solved";
   if (verdict.kind === "unscored") return `unscored: ${verdict.cause}`;
   return verdict.feedback === "" ? "failed" : `failed: ${verdict.feedback}`;
 }
 
 /** Further lines of a text stand below its first. What a model writes must not steer the terminal that shows it. */
-function line(label: string, text: string): string {
+export function episodeLine(label: string, text: string): string {
   const indent = " ".repeat(16);
   const shown = printable(text.trim().replaceAll(/\r\n/g, "\n"));
   const body = shown === "" ? "(nothing)" : shown.replaceAll("\n", `\n${indent}`);

@@ -18,7 +18,15 @@ export {
   failuresOf,
   type ProblemOutcome,
 } from "./evaluation.ts";
-export { type Example, pickExamples, renderEpisodes, renderExamples } from "./examples.ts";
+export {
+  describeVerdict,
+  type Example,
+  episodeLine,
+  pickExamples,
+  renderEpisodes,
+  renderExamples,
+  withNotes,
+} from "./examples.ts";
 export { MEASURES, type Measure, summarize } from "./measures.ts";
 export {
   type EvaluationRow,

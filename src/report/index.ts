@@ -9,7 +9,15 @@ import { readRunData } from "./run-data.ts";
 import { keepFailures } from "./test-failures.ts";
 import { type KeptGroups, keepGroups } from "./training-groups.ts";
 
+export { loadTokenizer } from "../text/tokenizer.ts";
 export type { ReportTokenizer } from "./pieces.ts";
+export {
+  EPISODE_OUTCOMES,
+  type EpisodeChoice,
+  type EpisodeOutcome,
+  type TracedEpisode,
+  tracedEpisodes,
+} from "./traced-episodes.ts";
 
 export interface ReportOptions {
   /** The model's; without it texts are shown whole, not token by token. */

@@ -42,7 +42,7 @@ export async function readRunData(folder: RunFolder): Promise<RunData> {
     (value === undefined ? {} : { [key]: value }) as { [K in Key]?: T };
   return {
     name: basename(folder.dir),
-    config: await readConfig(folder),
+    config: await readSettings(folder),
     ...given("environment", await json(at("environment.json"), files.AnyObject)),
     metrics: await lines(folder.metrics, StepLine),
     timings: await lines(folder.timings, StepLine),
@@ -59,7 +59,8 @@ export async function readRunData(folder: RunFolder): Promise<RunData> {
   };
 }
 
-async function readConfig({ dir, config }: RunFolder): Promise<files.RunConfig> {
+/** Of a run, not of a model, whose folder has a config.json too. Throws `MulliganError("data")`. */
+export async function readSettings({ dir, config }: RunFolder): Promise<files.RunConfig> {
   const notes: string[] = [];
   const read = await readJson(config, files.RunConfig, notes);
   if (read) return read;

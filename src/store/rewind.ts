@@ -34,7 +34,8 @@ export async function rewindRun(folder: RunFolder, validated = Number.POSITIVE_I
 /** What an earlier end of a run left: it would be taken for the end of the run that goes on. */
 export async function removeEnd(folder: RunFolder): Promise<void> {
   const { testTrained, results, report, reportPage, swap, transfer, model } = folder;
-  for (const path of [results, report, reportPage, swap, transfer, testTrained, model]) await removeWhole(path);
+  for (const path of [results, report, reportPage, swap, transfer, testTrained, model])
+    await removeWhole(path);
 }
 
 /** Cuts a file before its first line that is not kept, or that is torn. Streams: traces may be many gigabytes. */

@@ -130,7 +130,7 @@ function tokenStrip(title, { pieces = [], logprobs = [] }, advantage) {
     const logprob = logprobs[t];
     readout.textContent =
       t < 0 || logprob === undefined
-        ? "Point at a token for its log-probability."
+        ? "Choose a token for its log-probability."
         : `${JSON.stringify(pieces[t])} · log-probability ${logprob.toFixed(3)} (${percent(Math.exp(logprob))})`;
   };
   read(-1);
