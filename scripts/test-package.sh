@@ -41,6 +41,9 @@ check_files() {
       [[ -s $package/models/$model/$file ]] || fail "models/${model#./}/$file is not in it"
     done
   done
+  for file in "$repository"/src/report/page/*.{js,css}; do
+    [[ -s $package/dist/report/page/$(basename "$file") ]] || fail "dist/report/page/$(basename "$file") is not in it"
+  done
   [[ -z $(find "$package/dist" -name '*.test.*') ]] || fail "tests are in it"
 }
 
@@ -57,6 +60,8 @@ train_two_steps() {
     --collect.max-problems 50 --eval.test-problems 20 --eval.validation-problems 20 > report.txt
   grep -q "Rescue on the" report.txt || fail "mulligan train printed no report"
   [[ -s run/model/model.safetensors && -s run/model/tokenizer.json ]] || fail "mulligan train left no model"
+  grep -q "</html>" run/report.html || fail "mulligan train left no report.html"
+  npx --no-install mulligan inspect run --limit 1 > episode.txt || fail "mulligan inspect shows no episode"
 }
 
 begin_a_task() {

@@ -114,7 +114,7 @@ function trainingCurves({ metrics, config }: RunData): Curve[] {
       series: isSame ? [{ ...first!, name: of.map(([, name]) => name).join(" = ") }] : series,
     });
   });
-  curves.splice(7, 0, lengthCurve(metrics, learner, learners));
+  curves.splice(7, 0, lengthCurve(metrics, learners));
   return curves;
 }
 
@@ -125,7 +125,7 @@ const LEARNERS: Record<string, [singular: string, title: string]> = {
   "reflection+retry": ["reflection with its retry", "Reflection and retry"],
 };
 
-function lengthCurve(metrics: readonly StepLine[], learner: string, title: string): Curve {
+function lengthCurve(metrics: readonly StepLine[], title: string): Curve {
   const points = metrics.flatMap((line): Point[] => {
     const value = line["completions/mean_length"];
     if (value === undefined) return [];
@@ -134,7 +134,7 @@ function lengthCurve(metrics: readonly StepLine[], learner: string, title: strin
   });
   return {
     title: `${title} length`,
-    note: `Mean tokens of a ${learner}, end token included. Growth to the limit means rambling.`,
+    note: "Mean of learnt tokens, end token included. Growth to the limit means rambling.",
     unit: "tokens",
     band: "shortest to longest",
     smooth: false,

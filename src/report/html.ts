@@ -1,4 +1,8 @@
-/** Pieces of a page. Text is escaped by being a string; only what a template here made is markup. */
+/**
+ * Pieces of a page. Text is escaped by being a string, and what would steer a reader's screen is replaced; only what a
+ * template here made is markup.
+ */
+import { printable } from "../core/printable.ts";
 
 /** Markup that is safe to stand in a page. */
 export interface Html {
@@ -30,7 +34,7 @@ const ENTITIES: Record<string, string> = {
 };
 
 function escapeText(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character]!);
+  return printable(text).replaceAll(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
 /** A value as JSON that can stand in a script element: no text in it ends the element or begins a comment. */

@@ -76,7 +76,8 @@ function noteOnGroups({ steps, groupsOfSteps }: KeptGroups): string[] {
       : "";
   const rule = steps.shown < steps.all ? " (the first, the last and evenly spaced ones)" : "";
   const rest = rule + groups === "" ? "" : " All are in traces.jsonl.";
-  return [`Training: episodes of ${shownOf(steps.shown, steps.all)} steps${rule}${groups}.${rest}`];
+  const which = steps.all === 1 ? "the only step" : `${shownOf(steps.shown, steps.all)} steps`;
+  return [`Training: episodes of ${which}${rule}${groups}.${rest}`];
 }
 
 function shownOf(shown: number, all: number): string {

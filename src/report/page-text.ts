@@ -36,15 +36,15 @@ export function pageText({ tokens, logprobs, text, truncated }: Utterance, decod
 
 const lengthOf = (pieces: readonly Piece[]) => pieces.reduce((sum, { text }) => sum + text.length, 0);
 
-/** A question, or another text that the model did not write. */
-export function pagePlain(text: string): string {
-  const shown = shorten(text, MOST_CHARACTERS);
+/** A text that the model did not write: a question, a setting, a warning. Default: as long as the model's. */
+export function pagePlain(text: string, most = MOST_CHARACTERS): string {
+  const shown = shorten(text, most);
   const omitted = text.length - shown.length;
   return printable(shown) + (omitted > 0 ? ` … (${omitted} more characters)` : "");
 }
 
 export function pageVerdict(verdict: Verdict): Verdict {
-  const short = (text: string) => printable(shorten(text, MOST_FEEDBACK));
+  const short = (text: string) => pagePlain(text, MOST_FEEDBACK);
   if (verdict.kind === "failed") return { kind: "failed", feedback: short(verdict.feedback) };
   return verdict.kind === "unscored" ? { kind: "unscored", cause: short(verdict.cause) } : verdict;
 }

@@ -5,9 +5,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { printable } from "../core/printable.ts";
 import { type Html, html, scriptJson } from "./html.ts";
 import type { PageData } from "./page-data.ts";
+import { pagePlain } from "./page-text.ts";
 import type { RunData } from "./run-data.ts";
 import { episodesSection } from "./sections/episodes.ts";
 import { curvesSection, timeSection, warningsSection } from "./sections/progress.ts";
@@ -58,25 +58,28 @@ function heading(run: RunData): Html {
   const { model, seed, learnFrom, maxSteps } = config;
   const step = metrics.at(-1)?.step ?? 0;
   const facts: [string, string | number][] = [
-    ["model", printable(model)],
-    ["learns from", printable(learnFrom)],
+    ["model", shown(model)],
+    ["learns from", shown(learnFrom)],
     ...(typeof config.reward === "string" && config.reward !== "verifier"
-      ? [["reward", printable(config.reward)] as [string, string]]
+      ? [["reward", shown(config.reward)] as [string, string]]
       : []),
     ["seed", seed],
   ];
   return html`
 <header>
   <p class="brand">mulligan</p>
-  <h1><bdi>${taskOf(run)}</bdi> <span class="run"><bdi>${printable(run.name)}</bdi></span></h1>
+  <h1><bdi>${taskOf(run)}</bdi> <span class="run"><bdi>${run.name}</bdi></span></h1>
   <p class="status ${comparison ? "done" : "open"}">${comparison ? `finished, ${step} steps` : `not finished: ${step} of ${maxSteps} steps`}</p>
   <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>
 </header>`;
 }
 
 function taskOf({ comparison, testStart, config }: RunData): string {
-  return printable(comparison?.task ?? testStart?.task ?? basename(config.task));
+  return shown(comparison?.task ?? testStart?.task ?? basename(config.task));
 }
+
+/** Names are short; a text in their place is not shown to its end. */
+const shown = (name: string) => pagePlain(name, 200);
 
 /** Files of ours, and JSON that is made for its place. */
 function raw(markup: string): Html {

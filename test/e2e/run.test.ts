@@ -42,6 +42,7 @@ describe("train on Countdown", () => {
       /Rescue on the 6 failures of the starting model[\s\S]*own reflection \(rescue\) +0\.0 %/,
     );
     expect(ran.out).toContain(`Everything lies in ${output}\n`);
+    expect(ran.out).toContain(`To look at, in a browser: ${join(output, "report.html")}\n`);
   });
 
   test("tells what it does on the way, one line at a time", () => {
@@ -69,7 +70,15 @@ describe("train on Countdown", () => {
           "failures.jsonl",
           "latest",
         ],
-        ...["metrics.jsonl", "model", "report.md", "results.json", "test-start.json", "test-trained.json"],
+        ...[
+          "metrics.jsonl",
+          "model",
+          "report.html",
+          "report.md",
+          "results.json",
+          "test-start.json",
+          "test-trained.json",
+        ],
         ...["timings.jsonl", "traces.jsonl"],
         "validation-start.json",
       ].sort(),

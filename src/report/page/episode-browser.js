@@ -51,7 +51,8 @@ function startBrowser({ groups, failures }) {
     const items = itemsOfSource();
     byId("step-label").hidden = source.value === "test";
     step.replaceChildren(...stepOptions(items));
-    outcome.replaceChildren(...outcomeOptions(items, OUTCOMES[source.value] ?? []));
+    const isAttempts = source.value === "training" && groups[0]?.kind === "attempts";
+    outcome.replaceChildren(...outcomeOptions(items, OUTCOMES[isAttempts ? "attempts" : source.value] ?? []));
     filter();
   };
 

@@ -15,6 +15,14 @@ const OUTCOMES = {
     ["truncated", "cut at a limit"],
     ["dead", "of a dead group"],
   ],
+  attempts: [
+    ["", "any"],
+    ["solved", "solved"],
+    ["failed", "not solved"],
+    ["unscored", "unscored"],
+    ["truncated", "cut at its limit"],
+    ["dead", "of a dead group"],
+  ],
   test: [
     ["", "any"],
     ["won", "rescued only after training"],

@@ -65,7 +65,7 @@ function lineOf({ kind, question, where }) {
   return element(
     "button",
     { type: "button", tabindex: "-1", "aria-current": "false" },
-    element("span", { class: `mark ${kind}`, "aria-label": kind, role: "img" }, markOf(kind)),
+    verdictMark(kind),
     element("span", { class: "what", dir: "auto" }, question.replaceAll(/\s+/g, " ").slice(0, 200)),
     element("span", { class: "where" }, where),
   );

@@ -37,6 +37,11 @@ function markOf(kind) {
   return { solved: "✓", failed: "✗", unscored: "?" }[kind];
 }
 
+/** @param {Verdict["kind"]} kind */
+function verdictMark(kind) {
+  return element("span", { class: `mark ${kind}`, role: "img", "aria-label": kind }, markOf(kind));
+}
+
 /** @param {Verdict} verdict */
 function verdictBadge({ kind }) {
   return element("span", { class: `badge ${kind}` }, `${markOf(kind)} ${kind}`);
@@ -276,13 +281,9 @@ function siblings(title, members, current, choose) {
     const learnt = typeof advantage === "number" ? ` ${advantage > 0 ? "+" : ""}${advantage.toFixed(2)}` : "";
     const button = element(
       "button",
-      {
-        type: "button",
-        "aria-current": String(i === current),
-        "aria-label": `${i + 1}, ${kind}, ${describeAdvantage(advantage)}`,
-      },
+      { type: "button", "aria-current": String(i === current) },
       `${i + 1} `,
-      element("span", { class: `mark ${kind}` }, markOf(kind)),
+      verdictMark(kind),
       learnt,
     );
     button.addEventListener("click", () => choose(i));

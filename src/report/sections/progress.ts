@@ -2,10 +2,12 @@
 import { curveFigure } from "../chart.ts";
 import { type Curve, curvesOf } from "../curves.ts";
 import { type Html, html } from "../html.ts";
+import { pagePlain } from "../page-text.ts";
 import type { RunData } from "../run-data.ts";
 
 /** A run that warns at every step says the same each time. */
 const MOST_WARNINGS = 100;
+const shown = (text: string) => pagePlain(text, 2000);
 
 /** Nothing before the first step: silence would then say nothing. */
 export function warningsSection({ warnings, skipped, metrics }: RunData): Html | undefined {
@@ -20,7 +22,7 @@ export function warningsSection({ warnings, skipped, metrics }: RunData): Html |
     .slice(0, MOST_WARNINGS)
     .map(
       ({ step, kind, message, hint }) =>
-        html`<li><span class="badge warn">step ${step} · ${kind.replaceAll("_", " ")}</span> <bdi>${message}</bdi>${hint !== undefined && html`<br /><span class="note"><bdi>${hint}</bdi></span>`}</li>`,
+        html`<li><span class="badge warn">step ${step} · ${pagePlain(kind, 60).replaceAll("_", " ")}</span> <bdi>${shown(message)}</bdi>${hint !== undefined && html`<br /><span class="note"><bdi>${shown(hint)}</bdi></span>`}</li>`,
     )}</ul>
   ${rest > 0 && html`<p class="note">${rest} more in <code>warnings.jsonl</code>.</p>`}
 </section>`;

@@ -1,6 +1,6 @@
 /** What a run was given and where it ran, as two lists. Knows no setting by name. */
-import { printable } from "../../core/printable.ts";
 import { type Html, html } from "../html.ts";
+import { pagePlain } from "../page-text.ts";
 import type { RunData } from "../run-data.ts";
 
 /** Longer ones are in the file. */
@@ -30,13 +30,12 @@ ${rest > 0 && html`<p class="note">${rest} more in the file.</p>`}`;
 /** By dotted path; lists and empty objects as JSON. */
 function flatten(values: Record<string, unknown>, prefix = ""): [name: string, value: string][] {
   return Object.entries(values).flatMap(([key, value]): [string, string][] => {
-    const name = printable(prefix + key).slice(0, MOST_CHARACTERS);
+    const name = pagePlain(prefix + key, MOST_CHARACTERS);
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
     if (isObject && Object.keys(value).length > 0) {
       return flatten(value as Record<string, unknown>, `${prefix}${key}.`);
     }
     const text = typeof value === "string" ? value : JSON.stringify(value);
-    const shown = printable(text.slice(0, MOST_CHARACTERS));
-    return [[name, text.length > MOST_CHARACTERS ? `${shown}…` : shown]];
+    return [[name, pagePlain(text, MOST_CHARACTERS)]];
   });
 }
