@@ -52,6 +52,30 @@ describe("writeReport", () => {
     expect(page).toMatch(/sample<\/th><td>4\.0<\/td><td>50\.0 %<\/td><td>2\.00 s<\/td>/);
   });
 
+  test("lists settings and environment by dotted path", async () => {
+    const environment = {
+      starts: [
+        { node: "v20", cpu: { cores: 2 } },
+        { node: "v24", command: ["train", "-v"] },
+      ],
+    };
+    const files = { "environment.json": JSON.stringify(environment) };
+    const page = await pageOf(await fake("environment", { config: { taskOptions: {} }, files }));
+    const rows = [...page.matchAll(/<th scope="row">([^<]+)<\/th><td><bdi>([^<]*)</g)].map((row) =>
+      row.slice(1),
+    );
+    expect(rows).toEqual(
+      expect.arrayContaining([
+        ["maxSteps", "60"],
+        ["eval.bootstrap", "100"],
+        ["taskOptions", "{}"],
+        ["starts.1.cpu.cores", "2"],
+        ["starts.2.node", "v24"],
+        ["starts.2.command", "[&quot;train&quot;,&quot;-v&quot;]"],
+      ]),
+    );
+  });
+
   test("leaves a torn last line out without a word, and names what else is damaged", async () => {
     const dir = await fake("damaged", {
       metrics: metricsOf(2),

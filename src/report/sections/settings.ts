@@ -27,15 +27,19 @@ function list(values: Record<string, unknown>, title: string): Html {
 ${rest > 0 && html`<p class="note">${rest} more in the file.</p>`}`;
 }
 
-/** By dotted path; lists and empty objects as JSON. */
+/** By dotted path, items of lists counted from 1; lists of plain values and empty ones as JSON. */
 function flatten(values: Record<string, unknown>, prefix = ""): [name: string, value: string][] {
   return Object.entries(values).flatMap(([key, value]): [string, string][] => {
-    const name = pagePlain(prefix + key, MOST_CHARACTERS);
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    if (isObject && Object.keys(value).length > 0) {
-      return flatten(value as Record<string, unknown>, `${prefix}${key}.`);
-    }
+    const inner = partsOf(value);
+    if (inner) return flatten(inner, `${prefix}${key}.`);
     const text = typeof value === "string" ? value : JSON.stringify(value);
-    return [[name, pagePlain(text, MOST_CHARACTERS)]];
+    return [[pagePlain(prefix + key, MOST_CHARACTERS), pagePlain(text, MOST_CHARACTERS)]];
   });
+}
+
+function partsOf(value: unknown): Record<string, unknown> | undefined {
+  if (typeof value !== "object" || value === null || Object.keys(value).length === 0) return undefined;
+  if (!Array.isArray(value)) return value as Record<string, unknown>;
+  const isPlain = value.every((item) => typeof item !== "object" || item === null);
+  return isPlain ? undefined : Object.fromEntries(value.map((item, i) => [i + 1, item]));
 }
