@@ -3,21 +3,21 @@ import { existsSync } from "node:fs";
 import { writeAtomic } from "../core/atomic-file.ts";
 import { type RunFolder, runFolderAt } from "../store/run-folder.ts";
 import { readTraces } from "../store/traces.ts";
-import { renderPage } from "./page.ts";
-import type { ReportTokenizer } from "./pieces.ts";
-import { readRunData } from "./run-data.ts";
-import { keepFailures } from "./test-failures.ts";
-import { type KeptGroups, keepGroups } from "./training-groups.ts";
+import { renderPage } from "./draw/page.ts";
+import type { ReportTokenizer } from "./read/pieces.ts";
+import { readRunData } from "./read/run-data.ts";
+import { keepFailures } from "./read/test-failures.ts";
+import { type KeptGroups, keepGroups } from "./read/training-groups.ts";
 
 export { loadTokenizer } from "../text/tokenizer.ts";
-export type { ReportTokenizer } from "./pieces.ts";
+export type { ReportTokenizer } from "./read/pieces.ts";
 export {
   EPISODE_OUTCOMES,
   type EpisodeChoice,
   type EpisodeOutcome,
   type TracedEpisode,
   tracedEpisodes,
-} from "./traced-episodes.ts";
+} from "./read/traced-episodes.ts";
 
 export interface ReportOptions {
   /** The model's; without it texts are shown whole, not token by token. */

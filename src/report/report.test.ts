@@ -94,10 +94,10 @@ describe("writeReport", () => {
 
   test("says of how many steps it shows the episodes, and stays below 20 MB", async () => {
     const long = { question: "long ".repeat(3000) };
-    const traces = Array.from({ length: 1500 }, (_, i) => reflectionsTrace(i + 1, "sf", long));
-    const page = await pageOf(await fake("large", { metrics: metricsOf(1500), traces }));
+    const traces = Array.from({ length: 700 }, (_, i) => reflectionsTrace(i + 1, "sf", long));
+    const page = await pageOf(await fake("large", { metrics: metricsOf(700), traces }));
     expect(page).toMatch(
-      /Training: episodes of \d+ of 1500 steps \(the first, the last and evenly spaced ones\)\./,
+      /Training: episodes of \d+ of 700 steps \(the first, the last and evenly spaced ones\)\./,
     );
     expect(Buffer.byteLength(page)).toBeLessThan(20e6);
     expect(Buffer.byteLength(page)).toBeGreaterThan(3e6);

@@ -57,6 +57,7 @@ test("stopped after a step, it says how to continue, and --resume gives the same
   expect(stopped.out).toBe("");
   expect(await readdir(output)).toContain("checkpoint-1");
   expect(await readdir(output)).not.toContain("model");
+  expect(await readFile(join(output, "report.html"), "utf8")).toContain("not finished: 1 of 4 steps");
 
   const resumed = await resume(output);
   expect([resumed.code, resumed.err.includes("collect")]).toEqual([0, false]);

@@ -1,7 +1,7 @@
 /**
  * Episodes as lines of the list: by what a reader may filter, search and sort them out.
  *
- * @typedef {import("../page-data.ts").PageData} PageData
+ * @typedef {import("../read/page-data.ts").PageData} PageData
  */
 
 /** Names of outcomes with their words. @type {Record<string, [name: string, words: string][]>} */

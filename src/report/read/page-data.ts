@@ -2,8 +2,8 @@
  * What the page's browser of episodes is given as JSON: the shapes that the reader writes and the page's script reads.
  * Texts are plain text with every control character but line breaks and tabs replaced.
  */
-import type { GroupState } from "../core/episode.ts";
-import type { Verdict } from "../core/task.ts";
+import type { GroupState } from "../../core/episode.ts";
+import type { Verdict } from "../../core/task.ts";
 
 /** Something that the model wrote. Pieces are given where tokens are shown one by one; they replace the text. */
 export interface PageText {

@@ -3,7 +3,7 @@
  * are one piece then. Joined, the pieces are the decoded text.
  */
 
-import type { TextTokenizer } from "../text/tokenizer.ts";
+import type { TextTokenizer } from "../../text/tokenizer.ts";
 
 /** What a report asks of a model's tokenizer. */
 export type ReportTokenizer = Pick<TextTokenizer, "decode" | "decodeWithSpecials">;

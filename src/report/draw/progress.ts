@@ -1,9 +1,10 @@
 /** How the run went: warnings, curves over steps, and where the time of its steps went. */
-import { curveFigure } from "../chart.ts";
-import { type Curve, curvesOf } from "../curves.ts";
-import { type Html, html } from "../html.ts";
-import { pagePlain } from "../page-text.ts";
-import type { RunData } from "../run-data.ts";
+
+import { type Curve, curvesOf } from "../read/curves.ts";
+import { pagePlain } from "../read/page-text.ts";
+import type { RunData } from "../read/run-data.ts";
+import { curveFigure } from "./chart.ts";
+import { type Html, html } from "./html.ts";
 
 /** A run that warns at every step says the same each time. */
 const MOST_WARNINGS = 100;

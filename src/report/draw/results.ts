@@ -12,8 +12,8 @@ import {
   reportTables,
   type TableRow,
 } from "../../evaluate/index.ts";
-import { type Html, html } from "../html.ts";
-import type { RunData } from "../run-data.ts";
+import type { RunData } from "../read/run-data.ts";
+import { type Html, html } from "./html.ts";
 
 /** Of a finished run the comparison, of another one the starting model alone. */
 export function resultsSection(run: RunData): Html {

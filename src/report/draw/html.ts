@@ -2,7 +2,7 @@
  * Pieces of a page. Text is escaped by being a string, and what would steer a reader's screen is replaced; only what a
  * template here made is markup.
  */
-import { printable } from "../core/printable.ts";
+import { printable } from "../../core/printable.ts";
 
 /** Markup that is safe to stand in a page. */
 export interface Html {

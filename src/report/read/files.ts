@@ -1,7 +1,7 @@
 /** The files of a run folder as a report reads them: what it shows must be there, what it does not know may be. */
 import { z } from "zod";
-import type { Comparison, Evaluation, SwapCell, TransferRow } from "../evaluate/index.ts";
-import { Failure, Utterance, Verdict } from "../store/wire.ts";
+import type { Comparison, Evaluation, SwapCell, TransferRow } from "../../evaluate/index.ts";
+import { Failure, Utterance, Verdict } from "../../store/wire.ts";
 
 const count = z.int().min(0);
 /** JSON writes NaN as null. */

@@ -1,5 +1,5 @@
 /** The frame of the browser of episodes; the page's script fills it. Without a script it says so. */
-import { type Html, html } from "../html.ts";
+import { type Html, html } from "./html.ts";
 
 export interface EpisodesFrame {
   /** What is shown and what was left out, in sentences. */

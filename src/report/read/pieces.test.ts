@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { loadTokenizer } from "../text/tokenizer.ts";
+import { loadTokenizer } from "../../text/tokenizer.ts";
 import { piecesOf } from "./pieces.ts";
 
 const logprobsOf = (tokens: readonly number[]) => tokens.map((_, t) => -(t + 1));

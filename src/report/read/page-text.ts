@@ -1,7 +1,7 @@
 /** What the model wrote as the page shows it: nothing that steers a reader's screen, and no text without end. */
-import type { Utterance } from "../core/episode.ts";
-import { printable } from "../core/printable.ts";
-import type { Verdict } from "../core/task.ts";
+import type { Utterance } from "../../core/episode.ts";
+import { printable } from "../../core/printable.ts";
+import type { Verdict } from "../../core/task.ts";
 import type { PageText } from "./page-data.ts";
 import { type Decode, type Piece, piecesOf } from "./pieces.ts";
 

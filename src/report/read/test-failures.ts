@@ -1,6 +1,6 @@
 /** The failures of the test problems before and after training, as many as a page of bounded size can show. */
-import type { Failure } from "../core/episode.ts";
-import type { Evaluation, FailureOutcome } from "../evaluate/index.ts";
+import type { Failure } from "../../core/episode.ts";
+import type { Evaluation, FailureOutcome } from "../../evaluate/index.ts";
 import type { PageFailure, PageOutcome } from "./page-data.ts";
 import { pagePlain, pageText, pageVerdict } from "./page-text.ts";
 import type { Decode, ReportTokenizer } from "./pieces.ts";

@@ -1,8 +1,8 @@
 /** One episode after the other out of a run's traces, by step and by what came of it. Streams; shows nothing. */
-import type { Verdict } from "../core/task.ts";
-import type { Trace } from "../core/trace.ts";
-import type { RunFolder } from "../store/run-folder.ts";
-import { readTraces } from "../store/traces.ts";
+import type { Verdict } from "../../core/task.ts";
+import type { Trace } from "../../core/trace.ts";
+import type { RunFolder } from "../../store/run-folder.ts";
+import { readTraces } from "../../store/traces.ts";
 import { readSettings } from "./run-data.ts";
 
 /** An episode of a group of reflections, or an attempt of a group of attempts, by its place in it. */

@@ -5,20 +5,28 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
+import type { PageData } from "../read/page-data.ts";
+import { pagePlain } from "../read/page-text.ts";
+import type { RunData } from "../read/run-data.ts";
+import { episodesSection } from "./episodes.ts";
 import { type Html, html, scriptJson } from "./html.ts";
-import type { PageData } from "./page-data.ts";
-import { pagePlain } from "./page-text.ts";
-import type { RunData } from "./run-data.ts";
-import { episodesSection } from "./sections/episodes.ts";
-import { curvesSection, timeSection, warningsSection } from "./sections/progress.ts";
-import { resultsSection } from "./sections/results.ts";
-import { settingsSection } from "./sections/settings.ts";
+import { curvesSection, timeSection, warningsSection } from "./progress.ts";
+import { resultsSection } from "./results.ts";
+import { settingsSection } from "./settings.ts";
 
 /** Scripts of one page share their names, in this order. */
-const SCRIPTS = ["curves.js", "episode-view.js", "episode-items.js", "episode-list.js", "episode-browser.js"];
+const SCRIPTS = [
+  "curves.js",
+  "turn.js",
+  "episode-view.js",
+  "episode-items.js",
+  "episode-list.js",
+  "episode-browser.js",
+];
+const STYLES = ["page.css", "figures.css", "episodes.css"];
 
 export function renderPage(run: RunData, data: PageData, notes: readonly string[]): string {
-  const style = asset("style.css");
+  const style = STYLES.map(asset).join("\n");
   const script = `"use strict";(() => {\n${SCRIPTS.map(asset).join("\n")}})();`;
   const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(script)}'; base-uri 'none'; form-action 'none'`;
   const title = `${taskOf(run)} · ${run.name}`;
@@ -87,7 +95,7 @@ function raw(markup: string): Html {
 }
 
 function asset(name: string): string {
-  return readFileSync(new URL(`./page/${name}`, import.meta.url), "utf8");
+  return readFileSync(new URL(`../page/${name}`, import.meta.url), "utf8");
 }
 
 function hashOf(text: string): string {

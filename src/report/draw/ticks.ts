@@ -1,5 +1,5 @@
 /** Round numbers for an axis, and numbers as a chart writes them. */
-import type { Curve } from "./curves.ts";
+import type { Curve } from "../read/curves.ts";
 
 const STEPS = [1, 2, 2.5, 5, 10];
 

@@ -1,6 +1,6 @@
 /** What a run's logs draw: each curve with what it shows, in words. Numbers only; must not know how they are drawn. */
-import { wilsonInterval } from "../evaluate/index.ts";
-import type { EvaluationLine, StepLine } from "../store/wire.ts";
+import { wilsonInterval } from "../../evaluate/index.ts";
+import type { EvaluationLine, StepLine } from "../../store/wire.ts";
 import type { RunData } from "./run-data.ts";
 
 export interface Point {

@@ -1,7 +1,8 @@
 /** What a run was given and where it ran, as two lists. Knows no setting by name. */
-import { type Html, html } from "../html.ts";
-import { pagePlain } from "../page-text.ts";
-import type { RunData } from "../run-data.ts";
+
+import { pagePlain } from "../read/page-text.ts";
+import type { RunData } from "../read/run-data.ts";
+import { type Html, html } from "./html.ts";
 
 /** Longer ones are in the file. */
 const MOST_CHARACTERS = 300;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { HOSTILE } from "./fake-run.test.kit.ts";
+import { HOSTILE } from "../fake-run.test.kit.ts";
 import { html, scriptJson } from "./html.ts";
 
 test("escapes values in text and attributes, and keeps markup of other templates", () => {

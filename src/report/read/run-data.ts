@@ -5,10 +5,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { z } from "zod";
-import { MulliganError } from "../core/errors.ts";
-import type { Comparison, Evaluation, SwapCell, TransferRow } from "../evaluate/index.ts";
-import type { RunFolder } from "../store/run-folder.ts";
-import { EvaluationLine, StepLine } from "../store/wire.ts";
+import { MulliganError } from "../../core/errors.ts";
+import type { Comparison, Evaluation, SwapCell, TransferRow } from "../../evaluate/index.ts";
+import type { RunFolder } from "../../store/run-folder.ts";
+import { EvaluationLine, StepLine } from "../../store/wire.ts";
 import * as files from "./files.ts";
 
 export interface RunData {

@@ -2,7 +2,7 @@
  * The groups of training that a page of bounded size can show: of the first, the last and evenly spaced steps. Reads a
  * run's traces once, as a stream, and keeps no more of them than it is allowed to show.
  */
-import type { Trace } from "../core/trace.ts";
+import type { Trace } from "../../core/trace.ts";
 import type { PageEpisode, PageGroup, PageRetry } from "./page-data.ts";
 import { pagePlain, pageText, pageVerdict } from "./page-text.ts";
 import type { Decode } from "./pieces.ts";

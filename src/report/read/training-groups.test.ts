@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Trace } from "../core/trace.ts";
-import { attemptsTrace, codePoints, reflectionsTrace, utterance } from "./fake-run.test.kit.ts";
+import type { Trace } from "../../core/trace.ts";
+import { attemptsTrace, codePoints, reflectionsTrace, utterance } from "../fake-run.test.kit.ts";
 import { keepGroups } from "./training-groups.ts";
 
 async function* stream(traces: readonly Trace[]): AsyncGenerator<Trace> {
