@@ -141,11 +141,11 @@ export async function warnOfChanges(
 
 /** Also of a run that was stopped or that failed: to see how far it came, and on what it failed. */
 async function leaveReport(
-  { dir, config }: RunFolder,
+  { dir, failures }: RunFolder,
   tokenizer: ReportTokenizer,
   stderr: ProgressStream,
 ): Promise<void> {
-  if (!existsSync(config)) return; // nothing was kept
+  if (!existsSync(failures)) return; // still collecting: nothing to look at
   await writeReport(dir, { tokenizer }).catch((error: Error) => {
     // the run matters more than its picture
     stderr.write(printable(`warning: no report.html: ${error.message}\n`));

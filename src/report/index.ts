@@ -1,8 +1,9 @@
 /** A run as one page to look at: `report.html`, made from the run folder alone, as often as one likes. */
 import { existsSync } from "node:fs";
 import { writeAtomic } from "../core/atomic-file.ts";
+import { MulliganError } from "../core/errors.ts";
 import { type RunFolder, runFolderAt } from "../store/run-folder.ts";
-import { readTraces } from "../store/traces.ts";
+import { scanTraces } from "../store/traces.ts";
 import { renderPage } from "./draw/page.ts";
 import type { ReportTokenizer } from "./read/pieces.ts";
 import { readRunData } from "./read/run-data.ts";
@@ -27,6 +28,8 @@ export interface ReportOptions {
 /** Together with everything else, whose size has bounds of its own, the page stays below 20 MB. */
 const MOST_TRACE_BYTES = 8e6;
 const MOST_FAILURE_BYTES = 4e6;
+/** Damaged files and lines that are named one by one. */
+const MOST_DAMAGED = 5;
 
 /**
  * Writes the page beside what it tells of and returns its path. Throws `MulliganError("data")` when the folder holds no
@@ -43,8 +46,13 @@ export async function renderReportPage(folder: RunFolder, { tokenizer }: ReportO
   const run = await readRunData(folder);
   const decode = tokenizer?.decodeWithSpecials;
   const damaged = [...run.damaged];
-  const traces = existsSync(folder.traces) ? readTraces(folder.traces) : noTraces();
-  const kept = await keepGroups(untilDamaged(traces, damaged), { mostBytes: MOST_TRACE_BYTES, decode });
+  const onDamaged = (problem: string) => damaged.push(problem);
+  const traces = existsSync(folder.traces) ? scanTraces(folder.traces) : noTraces();
+  const kept = await keepGroups(untilDamaged(traces, onDamaged), {
+    mostBytes: MOST_TRACE_BYTES,
+    decode,
+    onDamaged,
+  });
   const test = run.testStart
     ? keepFailures(run.testStart, run.testTrained, { mostBytes: MOST_FAILURE_BYTES, tokenizer })
     : { failures: [], all: 0 };
@@ -52,17 +60,24 @@ export async function renderReportPage(folder: RunFolder, { tokenizer }: ReportO
     ...noteOnGroups(kept),
     ...(test.all > 0 ? [`Failures of the test problems: ${shownOf(test.failures.length, test.all)}.`] : []),
     ...(tokenizer ? [] : ["Texts are not shown token by token: the model's tokenizer was not found."]),
-    ...damaged.map((problem) => `Left out: ${problem}.`),
+    ...damaged.slice(0, MOST_DAMAGED).map((problem) => `Left out: ${problem}.`),
+    ...(damaged.length > MOST_DAMAGED
+      ? [`Left out: ${damaged.length - MOST_DAMAGED} more that are damaged.`]
+      : []),
   ];
   return renderPage(run, { groups: kept.groups, failures: test.failures }, notes);
 }
 
 /** What was read before a damaged line is worth showing. */
-async function* untilDamaged<T>(items: AsyncIterable<T>, damaged: string[]): AsyncGenerator<T> {
+async function* untilDamaged<T>(
+  items: AsyncIterable<T>,
+  onDamaged: (problem: string) => void,
+): AsyncGenerator<T> {
   try {
     yield* items;
   } catch (error) {
-    damaged.push((error as Error).message);
+    if (!(error instanceof MulliganError)) throw error;
+    onDamaged(error.message);
   }
 }
 

@@ -9,6 +9,8 @@ import type { Trace } from "../core/trace.ts";
 import { parseLine } from "./failures.ts";
 import { TraceLine, TracesHeader } from "./wire.ts";
 
+const HEAD = /^\{"step":(\d+),/;
+
 /** Adds the groups of a step, and the header before the first. Throws `MulliganError("io")`. */
 export async function appendTraces(path: string, traces: readonly Trace[]): Promise<void> {
   const isEmpty = !existsSync(path) || statSync(path).size === 0;
@@ -16,14 +18,31 @@ export async function appendTraces(path: string, traces: readonly Trace[]): Prom
   for (const trace of traces) await appendJsonl(path, trace);
 }
 
+/** A group's line, parsed when it is asked for: who looks for a few steps of a long run skips the others. */
+export interface TraceRecord {
+  step: number;
+  /** Throws `MulliganError("data")` that names file and line. */
+  parse(): Trace;
+}
+
 /** Every group in order. Throws `MulliganError("data")` that names file and line. */
-export async function* readTraces(path: string): AsyncGenerator<TraceLine> {
+export async function* readTraces(path: string): AsyncGenerator<Trace> {
+  for await (const { parse } of scanTraces(path)) yield parse();
+}
+
+/** Relies on the writer: `step` is a line's first field. Throws `MulliganError("data")` where a line has none. */
+export async function* scanTraces(path: string): AsyncGenerator<TraceRecord> {
   const hint =
     "the file is damaged or another version's; --resume --from a checkpoint before that line's step writes it anew";
   for await (const text of streamLines(path)) {
     const where = `${path}, line ${text.line}`;
-    const line = { line: text.line, value: jsonOf(text, path, hint) };
-    if (line.line === 1) parseLine(TracesHeader, line, `${where} (header)`, hint);
-    else yield parseLine(TraceLine, line, where, hint);
+    const value = () => ({ line: text.line, value: jsonOf(text, path, hint) });
+    if (text.line === 1) {
+      parseLine(TracesHeader, value(), `${where} (header)`, hint);
+      continue;
+    }
+    const parse = () => parseLine(TraceLine, value(), where, hint);
+    const step = HEAD.exec(text.text)?.[1];
+    yield { step: step === undefined ? parse().step : Number(step), parse };
   }
 }

@@ -2,7 +2,7 @@
 import type { Verdict } from "../../core/task.ts";
 import type { Trace } from "../../core/trace.ts";
 import type { RunFolder } from "../../store/run-folder.ts";
-import { readTraces } from "../../store/traces.ts";
+import { scanTraces } from "../../store/traces.ts";
 import { readSettings } from "./run-data.ts";
 
 /** An episode of a group of reflections, or an attempt of a group of attempts, by its place in it. */
@@ -26,9 +26,10 @@ export async function* tracedEpisodes(
   { step, outcome }: EpisodeChoice = {},
 ): AsyncGenerator<TracedEpisode> {
   await readSettings(folder);
-  for await (const trace of readTraces(folder.traces)) {
-    if (step !== undefined && trace.step > step) return; // steps only grow
-    if (step !== undefined && trace.step !== step) continue;
+  for await (const record of scanTraces(folder.traces)) {
+    if (step !== undefined && record.step > step) return; // steps only grow
+    if (step !== undefined && record.step !== step) continue;
+    const trace = record.parse();
     const members = trace.kind === "reflections" ? trace.episodes : trace.attempts;
     for (const member of members.keys()) {
       if (outcome === undefined || outcomesOf(trace, member).includes(outcome)) yield { trace, member };

@@ -2,7 +2,9 @@
  * The groups of training that a page of bounded size can show: of the first, the last and evenly spaced steps. Reads a
  * run's traces once, as a stream, and keeps no more of them than it is allowed to show.
  */
+import { MulliganError } from "../../core/errors.ts";
 import type { Trace } from "../../core/trace.ts";
+import type { TraceRecord } from "../../store/traces.ts";
 import type { PageEpisode, PageGroup, PageRetry } from "./page-data.ts";
 import { pagePlain, pageText, pageVerdict } from "./page-text.ts";
 import type { Decode } from "./pieces.ts";
@@ -26,27 +28,36 @@ interface Step {
 /** A step takes no more than this part of the room, so that there are always several. */
 const STEP_SHARE = 1 / 4;
 
-/** Whatever of the traces fits into `mostBytes` of JSON. `decode`: token by token where something was learnt. */
+export interface KeepOptions {
+  /** Of JSON. */
+  mostBytes: number;
+  /** Show token by token where something was learnt. */
+  decode?: Decode | undefined;
+  /** Told of a group that cannot be read; the others are shown. */
+  onDamaged(problem: string): void;
+}
+
+/** Whatever of the traces fits. Only what may be kept is parsed. */
 export async function keepGroups(
-  traces: AsyncIterable<Trace>,
-  { mostBytes, decode }: { mostBytes: number; decode?: Decode | undefined },
+  records: AsyncIterable<TraceRecord>,
+  { mostBytes, decode, onDamaged }: KeepOptions,
 ): Promise<KeptGroups> {
-  const mostOfStep = STEP_SHARE * mostBytes;
+  const stepOptions = { mostBytes: STEP_SHARE * mostBytes, decode, onDamaged };
   let kept: Step[] = [];
-  let last: readonly Trace[] = [];
+  let last: readonly TraceRecord[] = [];
   let [places, stride] = [0, 1];
-  for await (const traces_P of stepsOf(traces)) {
-    last = traces_P;
-    if (places % stride === 0) kept.push(stepFrom(traces_P, places, mostOfStep, decode));
+  for await (const records_P of stepsOf(records)) {
+    last = records_P;
+    if (places % stride === 0) kept.push(stepFrom(records_P, places, stepOptions));
     // every second one goes as often as needed: what stays is evenly spaced and begins with the first
-    while (bytesOf(kept) > mostBytes - mostOfStep) {
+    while (bytesOf(kept) > mostBytes - stepOptions.mostBytes) {
       stride *= 2;
       kept = kept.filter(({ place }) => place % stride === 0);
     }
     places++;
   }
-  if (last[0] && kept.at(-1)?.place !== places - 1) {
-    kept.push(stepFrom(last, places - 1, mostOfStep, decode));
+  if (last.length > 0 && kept.at(-1)?.place !== places - 1) {
+    kept.push(stepFrom(last, places - 1, stepOptions));
   }
   const count = (of: (step: Step) => number) => kept.reduce((sum, step) => sum + of(step), 0);
   return {
@@ -59,34 +70,38 @@ export async function keepGroups(
 const bytesOf = (steps: readonly Step[]) => steps.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** The groups of each step together; they lie one after the other. */
-async function* stepsOf(traces: AsyncIterable<Trace>): AsyncGenerator<Trace[]> {
-  let traces_P: Trace[] = [];
-  for await (const trace of traces) {
-    if (traces_P[0] && traces_P[0].step !== trace.step) {
-      yield traces_P;
-      traces_P = [];
+async function* stepsOf(records: AsyncIterable<TraceRecord>): AsyncGenerator<TraceRecord[]> {
+  let records_P: TraceRecord[] = [];
+  for await (const record of records) {
+    if (records_P[0] && records_P[0].step !== record.step) {
+      yield records_P;
+      records_P = [];
     }
-    traces_P.push(trace);
+    records_P.push(record);
   }
-  if (traces_P.length > 0) yield traces_P;
+  if (records_P.length > 0) yield records_P;
 }
 
 function stepFrom(
-  traces: readonly Trace[],
+  records: readonly TraceRecord[],
   place: number,
-  mostBytes: number,
-  decode: Decode | undefined,
+  { mostBytes, decode, onDamaged }: KeepOptions,
 ): Step {
   const groups: PageGroup[] = [];
   let bytes = 0;
-  for (const trace of traces) {
-    const group = groupFrom(trace, decode);
-    const more = Buffer.byteLength(JSON.stringify(group));
-    if (bytes + more > mostBytes) continue;
-    groups.push(group);
-    bytes += more;
+  for (const { parse } of records) {
+    try {
+      const group = groupFrom(parse(), decode);
+      const more = Buffer.byteLength(JSON.stringify(group));
+      if (bytes + more > mostBytes) continue;
+      groups.push(group);
+      bytes += more;
+    } catch (error) {
+      if (!(error instanceof MulliganError)) throw error;
+      onDamaged(error.message);
+    }
   }
-  return { place, groups, all: traces.length, bytes };
+  return { place, groups, all: records.length, bytes };
 }
 
 function groupFrom(trace: Trace, decode: Decode | undefined): PageGroup {
