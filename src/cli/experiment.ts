@@ -5,7 +5,6 @@ import { MulliganError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import { shellWord } from "../core/shell.ts";
 import { renderExamples, renderReport } from "../evaluate/index.ts";
-import { type ReportTokenizer, writeReport } from "../report/index.ts";
 import { changesSince, readStarts } from "../store/environment.ts";
 import { loadFailures } from "../store/failures.ts";
 import { inRunFolder, type RunFolder, type RunFolderOptions, runFolderAt } from "../store/run-folder.ts";
@@ -18,11 +17,11 @@ import { requireLearner, requireLoggers } from "../train/preflight.ts";
 import { prepareSetup, type Setup, startSetup } from "../train/setup.ts";
 import { describeStart } from "../train/start.ts";
 import type { CliContext } from "./context.ts";
+import { leaveReport } from "./leave-report.ts";
 import { downloadOptions } from "./view/download-view.ts";
 import { createExperimentView } from "./view/experiment-view.ts";
 import { checkMemory } from "./view/memory-view.ts";
 import { closeSetup } from "./view/profile-view.ts";
-import type { ProgressStream } from "./view/progress.ts";
 import { listWarnings } from "./view/warnings-view.ts";
 
 export interface ExperimentCommand extends RunFolderOptions {
@@ -137,19 +136,6 @@ export async function warnOfChanges(
   for (const change of changesSince(last, await describeStart(setup))) {
     stderr.write(printable(`warning: ${change}\n`));
   }
-}
-
-/** Also of a run that was stopped or that failed: to see how far it came, and on what it failed. */
-async function leaveReport(
-  { dir, failures }: RunFolder,
-  tokenizer: ReportTokenizer,
-  stderr: ProgressStream,
-): Promise<void> {
-  if (!existsSync(failures)) return; // still collecting: nothing to look at
-  await writeReport(dir, { tokenizer }).catch((error: Error) => {
-    // the run matters more than its picture
-    stderr.write(printable(`warning: no report.html: ${error.message}\n`));
-  });
 }
 
 /** What to tell who stopped a command: how to go on, quoted for a shell where it must be. */

@@ -90,6 +90,7 @@ describe("from the command line", () => {
 const NEEDS = "report.html in Chromium";
 describe.skipIf(!executablePath)(
   executablePath ? NEEDS : `${NEEDS}: SKIPPED, no Chromium found (apt-get install chromium, or set CHROMIUM)`,
+  { timeout: 90_000 }, // of a busy machine
   () => {
     let browser: Browser;
     beforeAll(async () => {
