@@ -1,7 +1,7 @@
 /** Real processes on one folder: one holds it, the others are refused, and nobody waits for the dead. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -129,6 +129,9 @@ describe("in one process", () => {
     await writeFile(path, "");
     await expect(hold()).rejects.toMatchObject({ message: expect.stringContaining("cannot be read") });
     expect(await readFile(path, "utf8")).toBe("");
+    await rm(path);
+    await mkdir(path);
+    await expect(hold()).rejects.toMatchObject({ message: expect.stringContaining("cannot be read") });
   });
 
   test.runIf(process.platform === "linux")(

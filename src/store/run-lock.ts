@@ -53,14 +53,21 @@ async function lock(path: string): Promise<string> {
   };
   const text = `${JSON.stringify(own)}\n`;
   while (!(await create(path, text))) {
-    const found = await readFile(path, "utf8").catch(() => undefined);
-    if (found === undefined) continue; // released just now
+    const found = await readLock(path);
+    if (found === undefined) continue;
     const other = holderIn(found);
     const isHere = other?.host === own.host && other.container === own.container;
     if (!isHere || (await isRunning(other))) throw heldBy(other, { path, isHere });
     await removeStale(path, found);
   }
   return text;
+}
+
+/** Undefined when it was released just now; "" when it cannot be read. */
+async function readLock(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) =>
+    error.code === "ENOENT" ? undefined : "",
+  );
 }
 
 /** False when there is one. Linked, so that nobody ever reads half of it; where links are unknown, written at once. */
