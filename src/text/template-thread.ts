@@ -75,8 +75,9 @@ function startWorker(setup: RenderSetup): Worker {
  */
 function wait(signal: Int32Array, computedMs: number, longestMs: number): boolean {
   const before = process.cpuUsage();
-  for (let waited = 0; waited < longestMs; waited += computedMs) {
-    const outcome = Atomics.wait(signal, 0, 0, computedMs);
+  const turnMs = computedMs / 4; // how late it may notice
+  for (let waited = 0; waited < longestMs; waited += turnMs) {
+    const outcome = Atomics.wait(signal, 0, 0, turnMs);
     if (Atomics.exchange(signal, 0, 0) === 1) return true;
     // else it was woken for the last answer, which it had taken already
     const { user, system } = process.cpuUsage(before);
