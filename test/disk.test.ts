@@ -17,8 +17,13 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   "graph/profile.ts": "a temporary folder",
   "hub/cache.ts": "a cache: links, whose contents have checksums",
   "hub/download.ts": "a cache, checked against its checksum",
+  "hub/fetch-dataset.ts": "the folder of a cache's listing",
   "hub/partial-file.ts": "a cache, checked against its checksum",
+  "log/tensorboard/tensorboard.ts":
+    "for others to read: records that are cut off are passed over, and failures cost a warning",
   "store/run-folder.ts": "the probe whether a folder can be written",
+  "store/run-lock.ts": "made by one link, so that two processes cannot both make it; of no use after the run",
+  "train/doctor/folder.ts": "the probe whether a folder can be written",
 };
 
 function importsOf(source: string): string[] {

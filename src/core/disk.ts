@@ -52,6 +52,12 @@ export async function syncFile(path: string): Promise<void> {
   });
 }
 
+/** A whole file, which survives a loss of power; shares its blocks with the copy where the file system can. */
+export async function copyFile(from: string, to: string): Promise<void> {
+  await change("write", to, () => fs.copyFile(from, to, fs.constants.COPYFILE_FICLONE));
+  await syncFile(to);
+}
+
 /** The names in a folder would survive a loss of power. */
 export async function syncFolder(path: string): Promise<void> {
   await change("fsync", path, async () => {

@@ -3,9 +3,10 @@
  * is damaged. `latest` and `best` never name a checkpoint that was removed.
  */
 import { existsSync } from "node:fs";
-import { readdir, readFile, rename, rm } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
-import { unwritable, writeAtomic } from "../core/atomic-file.ts";
+import { removeWhole, writeAtomic } from "../core/atomic-file.ts";
+import { remove } from "../core/disk.ts";
 import { MulliganError } from "../core/errors.ts";
 import { shellWord } from "../core/shell.ts";
 import { verifyDigests } from "./digests.ts";
@@ -44,7 +45,7 @@ export async function nameBest(folder: RunFolder, step: number | undefined): Pro
     step === undefined || !existsSync(checkpointAt(folder, step)) ? undefined : `checkpoint-${step}\n`;
   const there = await readFile(folder.best, "utf8").catch(() => undefined);
   if (wanted === there) return;
-  if (wanted === undefined) await rm(folder.best, { force: true });
+  if (wanted === undefined) await remove(folder.best);
   else await writeAtomic(folder.best, wanted);
 }
 
@@ -62,16 +63,7 @@ export async function removeOldCheckpoints(
   const steps = (await checkpointSteps(folder)).filter((step) => step <= newest);
   const removable = steps.filter((step) => step !== newest && checkpointAt(folder, step) !== best);
   for (const step of removable.slice(0, Math.max(0, steps.length - limit))) {
-    const path = checkpointAt(folder, step);
-    // first out of sight: what has a checkpoint's name is complete
-    const aside = `${path}.tmp`;
-    try {
-      await rm(aside, { recursive: true, force: true });
-      await rename(path, aside);
-      await rm(aside, { recursive: true, force: true });
-    } catch (cause) {
-      throw unwritable(path, cause);
-    }
+    await removeWhole(checkpointAt(folder, step));
   }
 }
 

@@ -154,10 +154,15 @@ export async function createRunFolder(dir: string, options: RunFolderOptions = {
   const names = await makeWritable(dir);
   const run = names.filter(isOfARun);
   requireRightToWrite(dir, run, options);
-  if (clean && run.length > 0) await removeRun(dir, run);
+  if (clean && isThere(run)) await removeRun(dir, run);
   await removeLeftovers(folder, names);
   return folder;
 }
+
+/** These come before the settings: without them they are of a run that was killed when it had hardly begun. */
+const BEFORE_SETTINGS: readonly string[] = [FILES.environment, FILES.journal];
+const isThere = (run: readonly string[]) =>
+  run.includes(FILES.config) || run.some((name) => !BEFORE_SETTINGS.includes(name));
 
 /** Would createRunFolder take this folder? Touches nothing. Throws what it throws of a run that is there. */
 export async function requireUsable(dir: string, options: RunFolderOptions = {}): Promise<void> {
@@ -171,15 +176,12 @@ function requireRightToWrite(
   run: readonly string[],
   { resume = false, clean = false }: RunFolderOptions,
 ): void {
-  const isBegun = run.includes(FILES.config);
-  if (resume && !isBegun) {
+  if (resume && !run.includes(FILES.config)) {
     throw new MulliganError("config", `resume: ${dir} must hold a run, got no ${FILES.config}`, {
       hint: "name the folder of the run with --output-dir, or leave --resume out to start one",
     });
   }
-  // a journal comes before the settings: without them it is of a run that was killed when it had hardly begun
-  const isThere = isBegun || run.some((name) => name !== FILES.journal);
-  if (isThere && !resume && !clean) {
+  if (isThere(run) && !resume && !clean) {
     throw new MulliganError("io", `outputDir: must not hold another run, got "${dir}"`, {
       hint: "continue it with --resume, remove it with --clean, or choose another folder with --output-dir",
     });

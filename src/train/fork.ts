@@ -2,11 +2,11 @@
  * Another run from a checkpoint: its folder begins as a copy of what the old run was then, with settings of its own, and goes
  * on as any run that is resumed. Steps count on. The old run is only read.
  */
-import { constants, existsSync } from "node:fs";
-import { copyFile, mkdir, readdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { unwritable } from "../core/atomic-file.ts";
+import { copyFile, makeFolder } from "../core/disk.ts";
 import { MulliganError } from "../core/errors.ts";
 import { findCheckpoint, stepOf, verifyCheckpoint } from "../store/checkpoints.ts";
 import { recordStart } from "../store/environment.ts";
@@ -66,7 +66,7 @@ export async function beginFork(
   const evaluations = isEvaluatedAs(old, config)
     ? (["validationStart", "testStart", "evaluations"] as const)
     : [];
-  for (const file of ["metrics", "timings", ...evaluations] as const)
+  for (const file of ["metrics", "timings", "warnings", ...evaluations] as const)
     await copyIfThere(run[file], folder[file]);
   await copyRefreshed(run, folder, step);
   await writeCheckpoint(folder, step, async (dir) => {
@@ -132,15 +132,12 @@ function withOwnBest(
 async function copyRefreshed(run: RunFolder, folder: RunFolder, step: number): Promise<void> {
   const names = await readdir(run.refreshed).catch((): string[] => []);
   const steps = names.flatMap((name) => /^failures-(\d+)\.jsonl$/.exec(name)?.[1] ?? []).map(Number);
-  if (steps.length > 0) await mkdir(folder.refreshed, { recursive: true });
+  if (steps.length > 0) await makeFolder(folder.refreshed);
   for (const since of steps.filter((since) => since <= step)) {
     await copyIfThere(refreshedAt(run, since), refreshedAt(folder, since));
   }
 }
 
 async function copyIfThere(from: string, to: string): Promise<void> {
-  if (!existsSync(from)) return;
-  await copyFile(from, to, constants.COPYFILE_FICLONE).catch((cause) => {
-    throw unwritable(to, cause);
-  });
+  if (existsSync(from)) await copyFile(from, to);
 }

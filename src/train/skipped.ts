@@ -2,8 +2,8 @@
  * What is kept of a dropped step, for people to look into, and the end of a run that drops one after the other. Numbers that
  * are not finite are written as text: JSON has none.
  */
-import { mkdir } from "node:fs/promises";
 import { writeAtomic } from "../core/atomic-file.ts";
+import { makeFolder } from "../core/disk.ts";
 import type { Group } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
 import type { Warning } from "../learn/health.ts";
@@ -32,7 +32,7 @@ export async function keepSkipped(
     ...{ group: groupIndex, reward, truncated, tokens },
   }));
   const groups = gathered?.groups.map(textsOf);
-  await mkdir(folder.skipped, { recursive: true });
+  await makeFolder(folder.skipped);
   const kept = { step, stage, reason, ...where, groups, completions, datums };
   await writeAtomic(skippedAt(folder, step), `${JSON.stringify(kept)}\n`);
 }

@@ -2,9 +2,10 @@
  * Takes back an update of several iterations, of which one failed after others had changed the weights. The state before it
  * waits in a folder, by the engine's own saveState: memory is what a run has least of.
  */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeFolder, remove } from "../core/disk.ts";
 import type { Engine } from "../engine/contract.ts";
 import type { RunFolder } from "../store/run-folder.ts";
 import type { Updated } from "./update.ts";
@@ -21,14 +22,14 @@ export function createUndo(engine: Pick<Engine, "saveState" | "loadState">, fold
       const dir = folder?.beforeStep ?? (await mkdtemp(join(tmpdir(), "mulligan-")));
       const state = join(dir, "state");
       try {
-        await rm(dir, { recursive: true, force: true }); // of a run that was killed
-        await mkdir(state, { recursive: true });
+        await remove(dir); // of a run that was killed
+        await makeFolder(state);
         await engine.saveState(state);
         const updated = await update();
         if (updated.nonFinite) await engine.loadState(state);
         return updated;
       } finally {
-        await rm(dir, { recursive: true, force: true });
+        await remove(dir);
       }
     },
   };

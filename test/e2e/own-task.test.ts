@@ -88,7 +88,7 @@ describe("check-task", () => {
       /^! empty, problem row-\d+: "" is unscored: the verifier ended its process \(exit code 3\)$/m,
     );
     expect(err).toMatch(
-      /^error: task "lax": gold answer: 1 of 40 fail; .*empty: 3 of 3 cannot be judged; .*the prompt itself: 40 of 40 pass\nhint: /,
+      /^error: task "lax": gold answer: 1 of 40 fail; .*empty: 4 of 4 cannot be judged; .*the prompt itself: 40 of 40 pass\nhint: /,
     );
   });
 

@@ -47,8 +47,9 @@ describe("train on Countdown", () => {
 
   test("tells what it does on the way, one line at a time", () => {
     const lines = ran.err.trimEnd().split("\n");
-    expect(lines[0]).toMatch(/^collect {2}12\/12 {2}12 failures {2}\d+ s$/);
-    expect(lines[1]).toBe("collected 12 failures in 12 attempts");
+    expect(lines[0]).toBe("collect  12 to do");
+    expect(lines[1]).toMatch(/^collect {2}12\/12 {2}12 failures {2}\d+ s$/);
+    expect(lines[2]).toBe("collected 12 failures in 12 attempts");
     expect(lines.filter((line) => line.startsWith("train"))).toEqual([
       expect.stringMatching(/^train {2}1\/2 {2}reward 0\.00 {2}[\d,]+ tokens\/s {2}\d+ s left$/),
       expect.stringMatching(/^train {2}2\/2 {2}reward 0\.00 {2}[\d,]+ tokens\/s {2}\d+ s$/),

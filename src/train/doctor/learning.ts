@@ -79,13 +79,13 @@ export async function checkStep(
       step: 1,
       position: 0,
     });
-    const { metrics } = await updatePolicy(policy.engine, batch, config, 1);
+    const { metrics, nonFinite } = await updatePolicy(policy.engine, batch, config, 1);
     const { loss, grad_norm: norm } = metrics;
     const seconds = (now() - start) / 1000;
     const found = `${completions.length} sequences, ${sampledTokens} tokens sampled, in ${seconds.toFixed(1)} s`;
-    if (loss === undefined || norm === undefined || !Number.isFinite(norm) || !Number.isFinite(loss)) {
+    if (nonFinite || loss === undefined || norm === undefined) {
       return failed(
-        `${found}: loss ${loss}, gradient norm ${norm}`,
+        `${found}: ${nonFinite?.reason ?? "no loss"}`,
         "the weights may hold numbers that are none: take the model from its source again",
       );
     }

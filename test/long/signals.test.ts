@@ -15,7 +15,7 @@ import {
   readLines,
   run,
   tiny,
-} from "./tiny.test.kit.ts";
+} from "../e2e/tiny.test.kit.ts";
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const tsx = createRequire(import.meta.url).resolve("tsx");

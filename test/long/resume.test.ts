@@ -13,7 +13,7 @@ import {
   runArgv,
   snapshot,
   tiny,
-} from "./tiny.test.kit.ts";
+} from "../e2e/tiny.test.kit.ts";
 
 const steps = 4;
 let folder: string;

@@ -3,8 +3,8 @@ import { cp, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Check } from "../../src/train/doctor/check.ts";
-import { setUpWorkbench } from "./mistakes.test.kit.ts";
-import { type Flags, run, snapshot, tiny } from "./tiny.test.kit.ts";
+import { setUpWorkbench } from "../e2e/mistakes.test.kit.ts";
+import { type Flags, run, snapshot, tiny } from "../e2e/tiny.test.kit.ts";
 
 const bench = setUpWorkbench();
 

@@ -11,7 +11,7 @@ import {
   run,
   snapshot,
   tiny,
-} from "./tiny.test.kit.ts";
+} from "../e2e/tiny.test.kit.ts";
 
 let folder: string;
 let remove: () => Promise<void>;
