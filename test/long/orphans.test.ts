@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MARK } from "../../src/verify/apart/guarded-process.ts";
 import { markedProcesses } from "../../src/verify/apart/stragglers.ts";
-import { argvFrom, makeFolder, makeTinyModel } from "./tiny.test.kit.ts";
+import { argvFrom, makeFolder, makeTinyModel } from "../e2e/tiny.test.kit.ts";
 
 let folder: string;
 let remove: () => Promise<void>;

@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { PHASES, phasesOf } from "./phases.ts";
+import { PHASES, phasesOf } from "../torture/phases.ts";
 import {
   type Bench,
   begin,
@@ -18,7 +18,7 @@ import {
   goOn,
   halves,
   setUpBench,
-} from "./victim.ts";
+} from "../torture/victim.ts";
 
 // every process loads a model; where many run at once that takes its time
 const PATIENCE = 240_000;

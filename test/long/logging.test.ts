@@ -12,7 +12,7 @@ import {
   readLines,
   run,
   tiny,
-} from "./tiny.test.kit.ts";
+} from "../e2e/tiny.test.kit.ts";
 
 let folder: string;
 let remove: () => Promise<void>;

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeFolder, makeParityTask, makeTinyModel, run, runArgv, tiny } from "./tiny.test.kit.ts";
+import { makeFolder, makeParityTask, makeTinyModel, run, runArgv, tiny } from "../e2e/tiny.test.kit.ts";
 
 let folder: string;
 let remove: () => Promise<void>;

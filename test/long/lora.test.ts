@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runFolderAt } from "../../src/store/run-folder.ts";
 import { trainedWeights } from "../../src/train/saved-run.ts";
-import { type Flags, makeFolder, makeParityTask, makeTinyModel, run, tiny } from "./tiny.test.kit.ts";
+import { type Flags, makeFolder, makeParityTask, makeTinyModel, run, tiny } from "../e2e/tiny.test.kit.ts";
 
 let folder: string;
 let remove: () => Promise<void>;

@@ -2,7 +2,15 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { makeFolder, makeParityTask, makeTinyModel, run, runArgv, snapshot, tiny } from "./tiny.test.kit.ts";
+import {
+  makeFolder,
+  makeParityTask,
+  makeTinyModel,
+  run,
+  runArgv,
+  snapshot,
+  tiny,
+} from "../e2e/tiny.test.kit.ts";
 
 let folder: string;
 let remove: () => Promise<void>;
