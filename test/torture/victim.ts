@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
@@ -56,6 +56,7 @@ export async function setUpBench(): Promise<Bench> {
   const build = ["-p", join(root, "tsconfig.build.json"), "--noCheck", "--declaration", "false"];
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   execFileSync(process.execPath, [tsc, ...build, "--outDir", at("dist")], { stdio: "inherit" });
+  cpSync(join(root, "src/report/page"), at("dist/report/page"), { recursive: true });
   copyFileSync(join(root, "package.json"), at("package.json"));
   symlinkSync(join(root, "node_modules"), at("node_modules"));
   await makeTinyModel(at("model"));
@@ -153,10 +154,9 @@ function pointsIn(log: string): string[] {
 export type Contents = ReadonlyMap<string, string>;
 
 /** Says when and where, which is never the same. */
-const INCOMPARABLE = ["timings.jsonl", "environment.json", "run.lock"];
-const CLOCKS = /"(step_time|time\/\w+|tokens_per_second)":[^,}]+,?/g;
+const INCOMPARABLE = ["timings.jsonl", "environment.json", "run.lock", "report.html"];
 
-/** Everything under final names; of metrics without what clocks said. */
+/** Everything under final names that must be the same. */
 export async function contentsOf(place: string): Promise<Contents> {
   const folder = join(place, OUTPUT);
   const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
@@ -165,8 +165,7 @@ export async function contentsOf(place: string): Promise<Contents> {
     const path = join(entry.parentPath, entry.name);
     const name = relative(folder, path);
     if (!entry.isFile() || INCOMPARABLE.includes(name) || /\.\d+\.tmp/.test(name)) continue;
-    const text = await readFile(path, "latin1");
-    contents.set(name, name === "metrics.jsonl" ? text.replaceAll(CLOCKS, "") : text);
+    contents.set(name, await readFile(path, "latin1"));
   }
   return contents;
 }
@@ -180,9 +179,9 @@ export async function differences(place: string, reference: Contents): Promise<s
 }
 
 /** Grow by lines, of which the last may be torn. */
-const LOGS = /^(metrics|episodes|traces|evaluations|warnings)\.jsonl$/;
+const LOGS = /^(metrics|traces|evaluations|warnings)\.jsonl$/;
 /** Are there for a time, or change. */
-const PASSING = ["collecting.jsonl", "latest"];
+const PASSING = ["collecting.jsonl", "latest", "best"];
 
 /**
  * What is half there in the folder of a run that was killed: a file under its final name is the reference's to the byte, a
