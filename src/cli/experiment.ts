@@ -10,7 +10,7 @@ import { loadFailures } from "../store/failures.ts";
 import { inRunFolder, type RunFolder, type RunFolderOptions, runFolderAt } from "../store/run-folder.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { runExperiment } from "../train/experiment.ts";
-import { type Fork, findFork } from "../train/fork.ts";
+import { type Fork, findFork, requireForkable } from "../train/fork.ts";
 import { tryLargest } from "../train/memory.ts";
 import { describeSampling, originOf, requireSameSource } from "../train/origin.ts";
 import { requireLearner, requireLoggers } from "../train/preflight.ts";
@@ -52,7 +52,10 @@ export async function experiment(
   requireLearner(config);
   requireLoggers(config);
   const fork = origin === undefined ? undefined : await findFork(origin);
-  if (fork) requireOwnFolder(config, fork);
+  if (fork) {
+    requireOwnFolder(config, fork);
+    await requireForkable(fork, config);
+  }
   const source = file ?? fork?.run.failures;
   const failures = source === undefined ? undefined : await loadFailures(source);
   const prepared = await prepareSetup(config, downloadOptions({ stderr, signal }));
@@ -72,7 +75,8 @@ export async function experiment(
     }
     // only now: had something of the above been wrong, --clean would have removed a run for nothing
     await inRunFolder(config.outputDir, folderOptions, async (folder) => {
-      if (folderOptions.resume) await warnOfChanges(setup, folder, stderr);
+      const before = folderOptions.resume ? folder : fork?.run;
+      if (before) await warnOfChanges(setup, before, stderr);
       await tryLargest(setup.policy.engine, memory.largest);
       const results = await runExperiment(setup, {
         folder,
@@ -91,7 +95,7 @@ export async function experiment(
         })
         .finally(() => {
           view.end();
-          return leaveReport(folder, setup.policy.chat.tokenizer, stderr);
+          return begun && leaveReport(folder, setup.policy.chat.tokenizer, stderr);
         });
       if (!results) {
         stderr.write(howToContinue("train", config));

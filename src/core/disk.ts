@@ -2,7 +2,9 @@
  * Every change that a run makes on a disk is one of these operations; each throws `MulliganError("io")`, and tests can
  * break each (fault.ts). Knows nothing of files that are whole (atomic-file.ts) or of lines (jsonl.ts).
  */
+import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
+import { dirname } from "node:path";
 import { MulliganError } from "./errors.ts";
 import { endNow, type FaultPoint, reach } from "./fault.ts";
 
@@ -76,7 +78,7 @@ export async function syncFolder(path: string): Promise<void> {
 
 /** Replaces a file that has the new name, or an empty folder. */
 export async function rename(from: string, to: string): Promise<void> {
-  await change("rename", to, () => fs.rename(from, to));
+  await change("rename", to, () => fs.rename(from, to), to.replaceAll(UNFINISHED, ".tmp"));
 }
 
 /** A file, or a folder with all that is in it, file by file. What is not there is nothing to do. */
@@ -86,16 +88,36 @@ export async function remove(path: string): Promise<void> {
 
 /** With its parents. Returns the first folder that was not there before. */
 export async function makeFolder(path: string): Promise<string | undefined> {
-  return change("mkdir", path, () => fs.mkdir(path, { recursive: true }));
+  return change("mkdir", path, async () => {
+    const missing: string[] = [];
+    // one by one: where no folder can be made, as in /proc, Node's recursive mkdir never ends
+    for (let at = path; !existsSync(at); at = dirname(at)) missing.unshift(at);
+    for (const folder of missing) {
+      await fs.mkdir(folder).catch((error) => {
+        if (codeOf(error) !== "EEXIST") throw error; // another process was faster
+      });
+    }
+    return missing[0];
+  });
 }
 
 export async function truncate(path: string, size: number): Promise<void> {
   await change("truncate", path, () => fs.truncate(path, size));
 }
 
-async function change<T>(point: FaultPoint, path: string, make: (isTorn: boolean) => Promise<T>): Promise<T> {
+/** The name that a path will have, without PIDs: one that is inside what is not finished itself keeps a `.tmp`. */
+function finalName(path: string): string {
+  return path.replaceAll(UNFINISHED, ".tmp").replace(/\.tmp(?=$|\/)/g, "");
+}
+
+async function change<T>(
+  point: FaultPoint,
+  path: string,
+  make: (isTorn: boolean) => Promise<T>,
+  name = finalName(path),
+): Promise<T> {
   try {
-    return await make(reach(point, path.replaceAll(UNFINISHED, "")));
+    return await make(reach(point, name));
   } catch (cause) {
     throw unwritable(path, cause);
   }
@@ -105,7 +127,10 @@ async function change<T>(point: FaultPoint, path: string, make: (isTorn: boolean
 export function unwritable(path: string, cause: unknown): MulliganError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new MulliganError("io", `${path.replaceAll(UNFINISHED, "")}: cannot be written: ${reason}`, {
-    hint: "check that the folder exists, that you may write to it, and that the disk has room",
+    hint:
+      codeOf(cause) === "ENOSPC"
+        ? "make room on the disk; a run then goes on with --resume"
+        : "check that the folder exists, that you may write to it, and that the disk has room",
     cause,
   });
 }

@@ -1,6 +1,6 @@
 /**
  * The lines of a text file one after another, for files that may be many gigabytes. A last line without its newline is left
- * out: a process is writing it just now, or was killed then.
+ * out unless it is asked for.
  */
 import { createReadStream } from "node:fs";
 import { MulliganError } from "./errors.ts";
@@ -13,10 +13,15 @@ export interface TextLine {
   /** Counted from 1. */
   line: number;
   text: string;
+  /** It has no newline: a process is writing it just now, or was killed then. */
+  isTorn?: boolean;
 }
 
 /** Throws `MulliganError("data")` when the file cannot be read or a line is too long. */
-export async function* streamLines(path: string): AsyncGenerator<TextLine> {
+export async function* streamLines(
+  path: string,
+  { tornLine = false }: { tornLine?: boolean } = {},
+): AsyncGenerator<TextLine> {
   const decoder = new TextDecoder("utf-8");
   let pieces: Buffer[] = [];
   let length = 0;
@@ -37,6 +42,9 @@ export async function* streamLines(path: string): AsyncGenerator<TextLine> {
       "data",
       `${path}, line ${line + 1}: must be at most ${MOST_LINE_BYTES} bytes long`,
     );
+  }
+  if (tornLine && length > 0) {
+    yield { line: line + 1, text: decoder.decode(Buffer.concat(pieces)), isTorn: true };
   }
 }
 

@@ -145,8 +145,10 @@ function flips({ firstTryFlips: { won, lost, p } }: Comparison): string {
   return `At the first try training won ${counted(won, "problem")} and lost ${lost} (McNemar ${chance}).`;
 }
 
-function shuffled({ shuffledShare: share }: Comparison): string | undefined {
-  if (!share || !Number.isFinite(share.estimate)) return undefined;
+/** Of a gain that may be none, a share says nothing. */
+function shuffled({ shuffledShare: share, measures }: Comparison): string | undefined {
+  const isGain = (measures.rescue?.gain.low ?? 0) > 0;
+  if (!share || !isGain || !Number.isFinite(share.estimate)) return undefined;
   const bounds = [share.low, share.high].map((bound) => formatPercent(bound).replace(" %", ""));
   return `Another problem's reflections keep ${formatPercent(share.estimate)} of the rescue gain [${bounds.join(", ")}].`;
 }

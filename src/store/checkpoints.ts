@@ -84,17 +84,17 @@ export async function verifyCheckpoint(path: string): Promise<void> {
   await verifyDigests(path, hint);
 }
 
-/** Makes an older checkpoint the one that a run goes on from. Throws `MulliganError` when it is not there or damaged. */
-export async function goBackTo(folder: RunFolder, name: string): Promise<void> {
-  const step = /^(?:checkpoint-)?(\d+)$/.exec(basename(name))?.[1];
-  const path = checkpointAt(folder, Number(step));
-  if (step === undefined || !existsSync(path)) {
-    const steps = await checkpointSteps(folder);
+/** The step of the checkpoint that `--from` names. Throws `MulliganError("config")` when the run did not come from it. */
+export async function stepBefore(folder: RunFolder, name: string): Promise<number> {
+  const step = Number(/^(?:checkpoint-)?(\d+)$/.exec(basename(name))?.[1]);
+  const newest = (await latestCheckpoint(folder))?.step ?? 0;
+  // those after the newest are of a run that went back: the logs know nothing of them
+  const steps = (await checkpointSteps(folder)).filter((step) => step <= newest);
+  if (!steps.includes(step)) {
     throw new MulliganError("config", `from: must be a checkpoint of ${folder.dir}, got "${name}"`, {
       hint:
         steps.length === 0 ? "it has none" : `it has ${steps.map((step) => `checkpoint-${step}`).join(", ")}`,
     });
   }
-  await verifyCheckpoint(path);
-  await writeAtomic(folder.latest, `checkpoint-${step}\n`);
+  return step;
 }

@@ -18,14 +18,14 @@ const damaged = (step: number) => `{"step":${step},"x":"y\u0000"}\n`;
 
 test("a damaged line that would be kept is named, with the checkpoint that it is written anew from", async () => {
   await writeFile(folder.metrics, lines(1, 2, 3) + damaged(4));
-  await expect(requireIntactLogs(folder)).rejects.toMatchObject({
+  await expect(requireIntactLogs(folder, 4)).rejects.toMatchObject({
     code: "data",
     message: expect.stringMatching(/metrics\.jsonl, line 4: must be one complete JSON value/),
     hint: expect.stringMatching(/--resume --from checkpoint-2$/),
   });
   await writeFile(folder.metrics, lines(1, 2, 3, 4));
   await writeFile(folder.traces, `{"kind":"traces","version":1}\n${lines(1)}${damaged(1)}${lines(2, 3, 4)}`);
-  await expect(requireIntactLogs(folder)).rejects.toMatchObject({
+  await expect(requireIntactLogs(folder, 4)).rejects.toMatchObject({
     message: expect.stringMatching(/traces\.jsonl, line 3: /),
     hint: expect.stringMatching(/--clean$/),
   });
@@ -34,8 +34,22 @@ test("a damaged line that would be kept is named, with the checkpoint that it is
 test("what is written again anyway may be damaged or torn", async () => {
   await writeFile(folder.metrics, `${lines(1, 2, 3, 4) + damaged(5)}{"step":6,"x`);
   await writeFile(folder.timings, `${lines(1, 2, 3, 4)}{"st`);
-  await expect(requireIntactLogs(folder)).resolves.toBeUndefined();
-  await rm(folder.latest);
-  await writeFile(folder.metrics, damaged(1));
-  await expect(requireIntactLogs(folder)).resolves.toBeUndefined();
+  await expect(requireIntactLogs(folder, 4)).resolves.toBeUndefined();
+});
+
+test("a log that ends before the checkpoint is named, cut at a line's end or inside one", async () => {
+  await writeFile(folder.metrics, lines(1, 2));
+  await expect(requireIntactLogs(folder, 4)).rejects.toMatchObject({
+    message: expect.stringMatching(
+      /metrics\.jsonl: must have a line for each step up to the checkpoint's, 4, got the last of 2$/,
+    ),
+    hint: expect.stringMatching(/--resume --from checkpoint-2$/),
+  });
+  await writeFile(folder.metrics, lines(1, 2, 3, 4));
+  for (const end of ['{"step":3,"x', '{"step":3,"x":"y"}']) {
+    await writeFile(folder.traces, `{"kind":"traces","version":1}\n${lines(1, 2)}${end}`);
+    await expect(requireIntactLogs(folder, 4)).rejects.toMatchObject({
+      message: expect.stringMatching(/traces\.jsonl, line 4: must be whole, is cut off$/),
+    });
+  }
 });

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -115,7 +115,7 @@ test("a run that was killed before it had settings cannot be resumed, but begun"
 });
 
 test("clean that was killed in the middle can be asked for again", async () => {
-  for (const name of [".mulligan-removing", "failures.jsonl", "metrics.jsonl.7.tmp"])
+  for (const name of [".mulligan-unfinished", "failures.jsonl", "metrics.jsonl.7.tmp"])
     await writeFile(runs(name), "");
   expect(await errorOf(createRunFolder(base))).toMatchObject({ hint: expect.stringContaining("--clean") });
   await createRunFolder(base, { clean: true });
@@ -176,4 +176,46 @@ test("JSON that cannot be written leaves the old file and no temporary one", asy
   expect(await readFile(path, "utf8")).toBe('{\n  "a": 1\n}\n');
   await expect(writeJsonAtomic(join(path, "x.json"), {})).rejects.toMatchObject({ code: "io" });
   expect(await readdir(base)).toEqual(["config.json"]);
+});
+
+test("a checkpoint that had stepped aside for another comes back when a kill kept that from coming", async () => {
+  const folder = await createRunFolder(base);
+  await writeJsonAtomic(folder.config, {});
+  await writeCheckpoint(folder, 3, (dir) => writeFile(join(dir, "weights"), "three"));
+  await rename(checkpointAt(folder, 3), `${checkpointAt(folder, 3)}.old.99.tmp`);
+  await mkdir(`${checkpointAt(folder, 3)}.99.tmp`);
+  await createRunFolder(base, { resume: true });
+  expect((await readdir(base)).sort()).toEqual(["checkpoint-3", "config.json", "latest"]);
+  expect(await readFile(join(checkpointAt(folder, 3), "weights"), "utf8")).toBe("three");
+});
+
+test("a latest that names no checkpoint is an error, not a run without any", async () => {
+  const folder = await createRunFolder(base);
+  await writeFile(folder.latest, "checkpoint_4\n");
+  expect(await errorOf(latestCheckpoint(folder))).toMatchObject({
+    code: "checkpoint",
+    message: `${folder.latest}: must name a checkpoint, got "checkpoint_4\\n"`,
+  });
+});
+
+test("a part of a run cannot be resumed, only removed", async () => {
+  await writeFile(runs("config.json"), "{}");
+  await writeFile(runs(".mulligan-unfinished"), "");
+  for (const options of [{}, { resume: true }]) {
+    expect(await errorOf(createRunFolder(base, options))).toMatchObject({
+      code: "io",
+      hint: expect.stringContaining("--clean"),
+    });
+  }
+  await createRunFolder(base, { clean: true });
+  expect(await readdir(base)).toEqual([]);
+});
+
+test("clean removes a run that was killed before it had failures, known by its environment", async () => {
+  await writeFile(runs("config.json"), "{}");
+  await writeFile(runs("environment.json"), '{ "mine": true }');
+  expect(await errorOf(createRunFolder(base, { clean: true }))).toMatchObject({ code: "io" });
+  await writeJsonAtomic(runs("environment.json"), { version: 1, starts: [] });
+  await createRunFolder(base, { clean: true });
+  expect(await readdir(base)).toEqual([]);
 });

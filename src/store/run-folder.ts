@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { LEFTOVER, removeWhole, writeAtomic, writeFolder } from "../core/atomic-file.ts";
-import { makeFolder, remove, syncFile, syncFolder } from "../core/disk.ts";
+import { codeOf, makeFolder, remove, rename, syncFile, syncFolder } from "../core/disk.ts";
 import { MulliganError } from "../core/errors.ts";
 import { readTextFile } from "../core/json-file.ts";
 import { whileLocked } from "./run-lock.ts";
@@ -108,15 +108,15 @@ export const logsOf = ({ metrics, timings, traces, evaluations, warnings }: RunF
   warnings,
 ];
 
-/** Where a run is being removed; it goes last, so that what is left is known to be ours. */
-const REMOVING = ".mulligan-removing";
+/** Lies where a run is being removed, or copied from another one: it goes last, so that what is there is known to be ours. */
+const UNFINISHED = ".mulligan-unfinished";
 const PROBE = ".mulligan";
 const isOfARun = (name: string) =>
-  (Object.values(FILES) as string[]).includes(name) || /^checkpoint-\d+$/.test(name) || name === REMOVING;
+  (Object.values(FILES) as string[]).includes(name) || /^checkpoint-\d+$/.test(name) || name === UNFINISHED;
 /** What a process that was killed had not finished: `config.json.PID.tmp`, `checkpoint-3.PID.tmp`. */
 const isLeftover = (name: string) => {
-  const finished = name.replace(LEFTOVER, "").replace(/\.old$/, "");
-  return LEFTOVER.test(name) && (isOfARun(finished) || finished === PROBE);
+  const finished = name.replace(LEFTOVER, "").replace(/\.(old|stale)$/, "");
+  return LEFTOVER.test(name) && (isOfARun(finished) || [PROBE, "run.lock"].includes(finished));
 };
 
 /**
@@ -176,6 +176,11 @@ function requireRightToWrite(
   run: readonly string[],
   { resume = false, clean = false }: RunFolderOptions,
 ): void {
+  if (run.includes(UNFINISHED) && !clean) {
+    throw new MulliganError("io", `outputDir: must hold a whole run or none, got a part of one in "${dir}"`, {
+      hint: "removing it with --clean, or copying it with --fork, was cut short: do it again, with --clean",
+    });
+  }
   if (resume && !run.includes(FILES.config)) {
     throw new MulliganError("config", `resume: ${dir} must hold a run, got no ${FILES.config}`, {
       hint: "name the folder of the run with --output-dir, or leave --resume out to start one",
@@ -191,22 +196,51 @@ function requireRightToWrite(
 /** Killed in the middle, it can be asked for again. */
 async function removeRun(dir: string, names: readonly string[]): Promise<void> {
   // a model's folder has a config.json too, and a project may have its models in model/: no run, not ours to remove
-  const isRun = [FILES.failures, FILES.journal].some((name) => names.includes(name));
-  if (!names.includes(REMOVING) && !(names.includes(FILES.config) && isRun)) {
+  const isRun =
+    [FILES.failures, FILES.journal].some((name) => names.includes(name)) ||
+    (await isEnvironment(join(dir, FILES.environment)));
+  if (!names.includes(UNFINISHED) && !(names.includes(FILES.config) && isRun)) {
     throw new MulliganError("io", `clean: ${dir} must hold a run, got only ${names.join(", ")}`, {
       hint: "choose another folder with --output-dir, or remove the files yourself",
     });
   }
-  await writeAtomic(join(dir, REMOVING), "");
-  for (const name of names) if (name !== REMOVING) await removeWhole(join(dir, name));
-  await remove(join(dir, REMOVING));
+  await whileUnfinished(dir, async () => {
+    for (const name of names) if (name !== UNFINISHED) await removeWhole(join(dir, name));
+  });
+}
+
+/** A run that is killed during this work is no run, and can be removed. */
+export async function whileUnfinished(dir: string, work: () => Promise<void>): Promise<void> {
+  await writeAtomic(join(dir, UNFINISHED), "");
+  await work();
+  await remove(join(dir, UNFINISHED));
+}
+
+/** Did a run write it? Others may have a file of that name. */
+async function isEnvironment(path: string): Promise<boolean> {
+  return readTextFile(path).then(
+    (text) => /^\{\s*"version": \d+,\s*"starts": \[/.test(text),
+    () => false,
+  );
 }
 
 /** What processes that were killed had not finished goes; none lives that writes into this folder. */
-async function removeLeftovers({ dir, refreshed }: RunFolder, names: readonly string[]): Promise<void> {
-  for (const name of names.filter(isLeftover)) await remove(join(dir, name));
-  for (const name of await readdir(refreshed).catch(() => [])) {
-    if (/^failures-\d+\.jsonl/.test(name) && LEFTOVER.test(name)) await remove(join(refreshed, name));
+async function removeLeftovers(
+  { dir, refreshed, skipped }: RunFolder,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names.filter(isLeftover)) {
+    const replaced = /^(checkpoint-\d+)\.old\.\d+\.tmp$/.exec(name)?.[1];
+    // it had stepped aside for another, which did not come
+    if (replaced !== undefined && !existsSync(join(dir, replaced)))
+      await rename(join(dir, name), join(dir, replaced));
+    else await remove(join(dir, name));
+  }
+  for (const folder of [refreshed, skipped]) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (/^(failures|step)-\d+\.jsonl?\./.test(name) && LEFTOVER.test(name))
+        await remove(join(folder, name));
+    }
   }
 }
 
@@ -241,20 +275,22 @@ export async function writeCheckpoint(
   return path;
 }
 
-/** The newest complete checkpoint, or undefined when the run has none yet. */
+/** The checkpoint that `latest` names, or undefined when the run has none yet. Throws `MulliganError("checkpoint")`. */
 export async function latestCheckpoint(
   folder: RunFolder,
 ): Promise<{ step: number; path: string } | undefined> {
-  const name = await readTextFile(folder.latest).catch(() => "");
+  const name = await readTextFile(folder.latest).catch((error) => {
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "")) return undefined;
+    throw new MulliganError("checkpoint", `${folder.latest}: cannot be read: ${reasonOf(error)}`);
+  });
+  if (name === undefined) return undefined;
   const step = /^checkpoint-(\d{1,15})\s*$/.exec(name)?.[1];
-  return step === undefined ? undefined : { step: Number(step), path: checkpointAt(folder, Number(step)) };
-}
-
-/** Steps of the complete checkpoints, ascending. */
-export async function checkpointSteps(folder: RunFolder): Promise<number[]> {
-  const names = await readdir(folder.dir);
-  const steps = names.flatMap((name) => /^checkpoint-(\d+)$/.exec(name)?.[1] ?? []);
-  return steps.map(Number).sort((a, b) => a - b);
+  if (step !== undefined) return { step: Number(step), path: checkpointAt(folder, Number(step)) };
+  throw new MulliganError(
+    "checkpoint",
+    `${folder.latest}: must name a checkpoint, got ${JSON.stringify(name.slice(0, 40))}`,
+    { hint: "write the name of the newest checkpoint of the folder into it, such as checkpoint-20" },
+  );
 }
 
 /** Writes indented JSON, whole or not at all. Throws `MulliganError("io")`. */

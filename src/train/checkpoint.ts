@@ -52,6 +52,7 @@ const changeable = [
   "profile",
   "maxSteps",
   "maxSkippedSteps",
+  "memoryCheck",
   "saveSteps",
   "saveTotalLimit",
   "reportTo",
@@ -125,12 +126,6 @@ export async function resumeLatest(
   await engine.loadState(latest.path);
   await settle(folder, progress, config);
   return progress;
-}
-
-/** Where the newest checkpoint stands; undefined when there is none. Throws `MulliganError("checkpoint")`. */
-export async function latestProgress(folder: RunFolder): Promise<Progress | undefined> {
-  const latest = await latestCheckpoint(folder);
-  return latest && (await readState(folder, latest.step));
 }
 
 /** What a checkpoint says of its run. Throws `MulliganError("checkpoint")`. */

@@ -189,9 +189,9 @@ export const MulliganConfig = z
     learningRate: z.number().positive().default(1e-4).describe("peak rate, reached after warm-up"),
     lrSchedulerType: z.enum(["constant", "linear", "cosine"]).default("constant").describe("after warm-up"),
     warmupSteps: z.int().min(0).default(0).describe("steps of linear warm-up"),
-    adamBeta1: z.number().min(0).lt(1).default(0.9),
-    adamBeta2: z.number().min(0).lt(1).default(0.999),
-    adamEpsilon: z.number().positive().default(1e-8),
+    adamBeta1: z.number().min(0).lt(1).default(0.9).describe("decay of the mean of gradients"),
+    adamBeta2: z.number().min(0).lt(1).default(0.999).describe("decay of the mean of their squares"),
+    adamEpsilon: z.number().positive().default(1e-8).describe("keeps the step finite where they are 0"),
     weightDecay: z.number().min(0).default(0).describe("decoupled (AdamW), on matrices only"),
     maxGradNorm: z.number().min(0).default(1).describe("clip the gradient's norm; 0 = off"),
 

@@ -27,14 +27,14 @@ import {
 import type { Outcome } from "../log/logger.ts";
 import { openLoggers } from "../log/loggers.ts";
 import { rowsOf } from "../loop/verdicts.ts";
-import { goBackTo } from "../store/checkpoints.ts";
+import { stepBefore, verifyCheckpoint } from "../store/checkpoints.ts";
 import { recordStart } from "../store/environment.ts";
 import { type FailureSet, loadFailures, saveFailures } from "../store/failures.ts";
 import { requireIntactLogs } from "../store/intact-logs.ts";
 import { removeEnd, rewindRun } from "../store/rewind.ts";
-import { latestCheckpoint, type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
+import { checkpointAt, latestCheckpoint, type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
 import { appendTraces } from "../store/traces.ts";
-import { latestProgress, requireSameRun } from "./checkpoint.ts";
+import { readState, requireSameRun, type Progress as TrainProgress } from "./checkpoint.ts";
 import { type CollectEvent, collectRun } from "./collect-run.ts";
 import type { MulliganConfig } from "./config.ts";
 import { exportModel } from "./export.ts";
@@ -108,12 +108,31 @@ export async function runExperiment(setup: Setup, given: ExperimentOptions): Pro
 /** The folder as it was at the checkpoint that the run goes on from. */
 async function goBack({ config }: Setup, { folder, from }: ExperimentOptions): Promise<void> {
   await requireOwnSettings(folder, config);
-  if (from !== undefined) await goBackTo(folder, from);
-  await requireIntactLogs(folder);
-  const newest = await latestProgress(folder);
+  const step = from === undefined ? (await latestCheckpoint(folder))?.step : await stepBefore(folder, from);
+  // all that may be wrong is found before anything changes
+  const { evaluated } = step === undefined ? {} : await requireWhole(folder, step, config);
+  if (from !== undefined) await writeAtomic(folder.latest, `checkpoint-${step}\n`);
   await writeJsonAtomic(folder.config, config); // what may change has changed
-  await rewindRun(folder, newest?.evaluated);
-  if ((newest?.step ?? 0) < config.maxSteps) await removeEnd(folder);
+  await rewindRun(folder, evaluated);
+  if ((step ?? 0) < config.maxSteps) await removeEnd(folder);
+}
+
+/** Can a run go on from its checkpoint? */
+async function requireWhole(
+  folder: RunFolder,
+  step: number,
+  { maxSteps }: MulliganConfig,
+): Promise<TrainProgress> {
+  await verifyCheckpoint(checkpointAt(folder, step));
+  await requireIntactLogs(folder, step);
+  if (maxSteps >= step) return readState(folder, step);
+  throw new MulliganError(
+    "config",
+    `maxSteps: must be at least the ${step} steps that are done, got ${maxSteps}`,
+    {
+      hint: "raise --max-steps, or go back with --from",
+    },
+  );
 }
 
 async function runStages(setup: Setup, options: ExperimentOptions): Promise<Results | undefined> {
@@ -159,6 +178,11 @@ async function forked(setup: Setup, options: ExperimentOptions): Promise<Experim
 async function failuresFor(setup: Setup, options: ExperimentOptions): Promise<readonly Failure[]> {
   const { folder, resume } = options;
   const isCopied = resume && existsSync(folder.failures);
+  if (resume && !options.fork && options.failures && (isCopied || existsSync(folder.journal))) {
+    throw new MulliganError("config", "failures: must be left out of a run that has its own and goes on", {
+      hint: "leave --failures out, or start another run with --output-dir",
+    });
+  }
   const kept = isCopied ? await loadFailures(folder.failures) : options.failures;
   if (resume && !kept && !existsSync(folder.journal)) {
     throw new MulliganError("config", `resume: ${folder.dir} must hold failures, got none`, {

@@ -16,6 +16,7 @@ import {
   type RunFolder,
   refreshedAt,
   runFolderAt,
+  whileUnfinished,
   writeCheckpoint,
   writeJsonAtomic,
 } from "../store/run-folder.ts";
@@ -56,11 +57,25 @@ export async function beginFork(
   folder: RunFolder,
   { setup, failures }: { setup: Setup; failures: FailureSet },
 ): Promise<void> {
-  const { config } = setup;
-  const checkpoint = checkpointAt(run, step);
+  await requireForkable({ run, step }, setup.config);
+  await whileUnfinished(folder.dir, () => copyRun({ run, step }, folder, { setup, failures }));
+}
+
+/** Throws what beginFork throws of the fork itself, before anything is written. */
+export async function requireForkable({ run, step }: Fork, config: MulliganConfig): Promise<void> {
   requireStepsLeft(step, config);
   requireRefreshed(run, step, config);
-  await verifyCheckpoint(checkpoint);
+  await verifyCheckpoint(checkpointAt(run, step));
+  await readState(run, step);
+}
+
+async function copyRun(
+  { run, step }: Fork,
+  folder: RunFolder,
+  { setup, failures }: { setup: Setup; failures: FailureSet },
+): Promise<void> {
+  const { config } = setup;
+  const checkpoint = checkpointAt(run, step);
   const { config: old, version: _, ...progress } = await readState(run, step);
   await saveFailures(folder.failures, failures);
   const evaluations = isEvaluatedAs(old, config)
@@ -71,7 +86,7 @@ export async function beginFork(
   await copyRefreshed(run, folder, step);
   await writeCheckpoint(folder, step, async (dir) => {
     for (const name of await readdir(checkpoint)) {
-      if (!STATE_FILES.includes(name)) await copyIfThere(join(checkpoint, name), join(dir, name));
+      if (!STATE_FILES.includes(name)) await copyFile(join(checkpoint, name), join(dir, name));
     }
     await writeState(dir, withOwnBest(progress, old, config), config);
   });
@@ -121,7 +136,8 @@ function withOwnBest(
   old: MulliganConfig,
   config: MulliganConfig,
 ): Progress {
-  if (old.metricForBestModel !== config.metricForBestModel) return progress;
+  // a score says nothing beside one of another validation
+  if (old.metricForBestModel !== config.metricForBestModel || !isEvaluatedAs(old, config)) return progress;
   return {
     ...progress,
     ...(score !== undefined && { score }),

@@ -90,7 +90,7 @@ describe.each(["loss", "gradient"] as const)("a %s that is no number", (where) =
       expect(events.find(({ type }) => type === "warning")).toMatchObject({
         ...{ step: 2, kind: "skipped_step" },
         message: expect.stringMatching(/^the step was dropped: .*NaN/),
-        hint: expect.stringContaining(join(folder.skipped, "step-2.json")),
+        hint: expect.stringContaining("skipped/step-2.json"),
       });
       expect(existsSync(folder.beforeStep)).toBe(false);
     },

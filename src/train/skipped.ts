@@ -2,12 +2,14 @@
  * What is kept of a dropped step, for people to look into, and the end of a run that drops one after the other. Numbers that
  * are not finite are written as text: JSON has none.
  */
+import { basename } from "node:path";
 import { writeAtomic } from "../core/atomic-file.ts";
 import { makeFolder } from "../core/disk.ts";
 import type { Group } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
 import type { Warning } from "../learn/health.ts";
-import { checkpointAt, checkpointSteps, type RunFolder, skippedAt } from "../store/run-folder.ts";
+import { checkpointSteps } from "../store/checkpoints.ts";
+import { checkpointAt, type RunFolder, skippedAt } from "../store/run-folder.ts";
 import type { Dropped, StepTaken } from "./step.ts";
 
 /** Keeps the batch in `skipped/step-N.json`. Throws `MulliganError("io")`. */
@@ -54,7 +56,9 @@ function textsOf({ failure, episodes }: Group) {
 }
 
 export function skippedWarning(step: number, dropped: Dropped, folder: RunFolder | undefined): Warning {
-  const batch = folder ? `its batch is in ${skippedAt(folder, step)}; ` : "";
+  const batch = folder
+    ? `its batch is in ${basename(folder.skipped)}/${basename(skippedAt(folder, step))}; `
+    : "";
   const isTraining = dropped.stage === "training";
   return {
     kind: "skipped_step",

@@ -167,7 +167,7 @@ test("a damaged checkpoint or line is named, and going on from the checkpoint th
     join(output, "checkpoint-4", "optimizer.safetensors"),
     join(output, "traces.jsonl"),
   ];
-  for (const path of [weights, traces]) {
+  for (const path of [traces, weights]) {
     const bytes = await readFile(path);
     bytes[bytes.length - 2]! ^= 0x80;
     await writeFile(path, bytes);

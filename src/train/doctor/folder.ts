@@ -1,6 +1,7 @@
 /** Can a run be written where it is to lie? Tried with a file, since permissions do not tell of full or read-only disks. */
-import { mkdir, open, rename, rm, rmdir, statfs } from "node:fs/promises";
+import { open, rename, rm, rmdir, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { makeFolder } from "../../core/disk.ts";
 import { MulliganError } from "../../core/errors.ts";
 import { requireUsable } from "../../store/run-folder.ts";
 import { showBytes } from "../memory.ts";
@@ -16,7 +17,7 @@ export async function checkWriting(dir: string): Promise<Finding> {
   const probe = join(folder, `.mulligan-doctor-${process.pid}.tmp`);
   let made: string | undefined;
   try {
-    made = await mkdir(folder, { recursive: true });
+    made = await makeFolder(folder);
     const file = await open(probe, "w");
     try {
       await file.write("mulligan");
