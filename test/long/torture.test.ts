@@ -105,7 +105,9 @@ test.concurrent(
     if (process.platform !== "linux" || !mount(place, 300)) return skip();
     try {
       const full = await begin(place);
-      expect(full.err).toMatch(/error: .*checkpoint-3.*: cannot be written: ENOSPC.*\nhint: .*has room\n$/);
+      expect(full.err).toMatch(
+        /error: .*checkpoint-3.*: cannot be written: ENOSPC.*\nhint: make room .*--resume\n$/,
+      );
       expect(full.code).toBe(1);
       expect(mount(place, 4000, "remount,")).toBe(true);
       expect((await goOn(place)).code).toBe(0);
