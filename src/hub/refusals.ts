@@ -44,9 +44,9 @@ export function refusal(
 
 /** The error for no answer at all. */
 export function unreachable({ endpoint }: HubSettings, cause: unknown): MulliganError {
-  const reason = (cause as Error).cause ?? cause;
-  const code = (reason as NodeJS.ErrnoException).code ?? (reason as Error).message;
-  return new MulliganError("hub", `${endpoint}: must be reached, got ${code}`, {
+  const { code } = ((cause as Error).cause ?? cause) as { code?: unknown };
+  const got = typeof code === "string" ? code : "no answer"; // a message might quote a header, and so the token
+  return new MulliganError("hub", `${endpoint}: must be reached, got ${got}`, {
     hint: "check the network and HF_ENDPOINT; with HF_HUB_OFFLINE=1 all comes from the cache alone",
     cause,
   });

@@ -32,3 +32,14 @@ test("token, endpoint and offline mode come from variables", async () => {
   expect((await hubSettings({ HOME, TRANSFORMERS_OFFLINE: "1" })).offline).toBe(true);
   expect((await hubSettings({ HOME, HF_HUB_OFFLINE: "0" })).offline).toBe(false);
 });
+
+test.each([
+  ["HF_TOKEN", "hf_secret\nsecond"],
+  ["HF_TOKEN", "hf_secret\u00e9"],
+  ["HF_ENDPOINT", "https://user:secret@mirror"],
+  ["HF_ENDPOINT", "user:secret@mirror"],
+])("%s that cannot be used is refused without a word of the secret: %j", async (name, value) => {
+  const error = await hubSettings({ HOME, [name]: value }).catch((error) => error);
+  expect(error).toMatchObject({ code: "hub", message: expect.stringContaining(`${name}: must `) });
+  expect(`${error.message} ${error.hint}`).not.toContain("secret");
+});

@@ -65,11 +65,9 @@ export function createMlflowClient({ uri, headers }: MlflowSettings, signal: Abo
       });
       text = await textOf(response);
     } catch (cause) {
-      const reason = (cause as Error).cause ?? cause;
-      throw new MlflowError(
-        `${uri}: must be reached, got ${(reason as { code?: string }).code ?? (reason as Error).message}`,
-        false,
-      );
+      const { code } = ((cause as Error).cause ?? cause) as { code?: unknown };
+      const got = typeof code === "string" ? code : "no answer"; // a message might quote a header
+      throw new MlflowError(`${uri}: must be reached, got ${got}`, false);
     }
     const answer = objectFrom(text);
     if (response.ok && answer) return answer;

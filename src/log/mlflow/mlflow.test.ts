@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MulliganError } from "../../core/errors.ts";
 import type { LogContext } from "../logger.ts";
 import { type FakeMlflow, fakeMlflow } from "./fake-mlflow.test.kit.ts";
 import { createMlflow } from "./mlflow.ts";
@@ -236,12 +237,26 @@ describe("credentials", () => {
     expect(headers.authorization).toBe(`Basic ${btoa("me:hush!")}`);
   });
 
-  test.each([undefined, "", "mlruns", "file:///me:hush", "sqlite:///x.db", "http://"])(
-    "an address %s is refused, and not shown",
-    (uri) => {
-      const read = () => mlflowSettings({ MLFLOW_TRACKING_URI: uri });
-      expect(read).toThrow(/^MLFLOW_TRACKING_URI: must be the address of a server, got /);
-      expect(read).not.toThrow(/hush/);
+  test.each([
+    undefined,
+    "",
+    "mlruns",
+    "file:///me:hush",
+    "sqlite:///x.db",
+    "http://",
+    "http://u%zz:hush@host",
+  ])("an address %s is refused, and not shown", (uri) => {
+    const read = () => mlflowSettings({ MLFLOW_TRACKING_URI: uri });
+    expect(read).toThrow(/^MLFLOW_TRACKING_URI: must be the address of a server, got /);
+    expect(read).not.toThrow(/hush/);
+  });
+
+  test.each(["TOKEN", "USERNAME", "PASSWORD"])(
+    "of more than a line (%s) are refused, and not shown",
+    (name) => {
+      const env = { MLFLOW_TRACKING_URI: server.uri, [`MLFLOW_TRACKING_${name}`]: "hush\nhush" };
+      const rule = `MLFLOW_TRACKING_${name}: must be one line of printable characters`;
+      expect(() => mlflowSettings(env)).toThrow(new MulliganError("config", rule));
     },
   );
 });
