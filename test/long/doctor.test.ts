@@ -2,7 +2,9 @@
 import { cp, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { resolveConfig } from "../../src/cli/config.ts";
 import type { Check } from "../../src/train/doctor/check.ts";
+import { diagnose as diagnoseRun } from "../../src/train/doctor/diagnose.ts";
 import { setUpWorkbench } from "../e2e/mistakes.test.kit.ts";
 import { type Flags, run, snapshot, tiny } from "../e2e/tiny.test.kit.ts";
 
@@ -32,7 +34,31 @@ const ALL = [
   ...["tokenizer", "template", "memory", "engine", "sampler", "training step"],
 ];
 
+/** What holds the process: a stop may not leave more of it than there was. */
+const held = () =>
+  process.getActiveResourcesInfo().filter((kind) => /Worker|MessagePort|Process/.test(kind)).length;
+
 describe("doctor", () => {
+  test("that is stopped while it looks leaves neither engine nor task open, whatever it was looking at", async () => {
+    const values = {
+      ...{ task: bench.parity, model: bench.model, outputDir: bench.output, threads: 2 },
+      ...{ maxSteps: 2, numGenerations: 2, maxAttemptLength: 6, maxCompletionLength: 6 },
+    };
+    const config = resolveConfig({ file: { path: "here", values } });
+    const before = held();
+    for (const stopAt of ALL) {
+      const stop = new AbortController();
+      const reason = new Error(`stopped at ${stopAt}`);
+      const work = async () => {
+        for await (const event of diagnoseRun(config, { signal: stop.signal })) {
+          if (event.type === "checking" && event.name === stopAt) stop.abort(reason);
+        }
+      };
+      await expect(work()).rejects.toBe(reason);
+      await expect.poll(held, { message: `held after ${reason.message}` }).toBe(before);
+    }
+  });
+
   test("finds nothing wrong with a sound model and task, says so in aligned lines, and leaves nothing", async () => {
     const before = await snapshot(bench.model);
     const flags = { ...tiny, "--model": bench.model, "--output-dir": bench.output };

@@ -58,14 +58,15 @@ export async function* diagnose(
     yield* examine("settings", {}, () => checkSettings(config));
     yield* examine("run folder", {}, () => checkWriting(config.outputDir));
 
-    opened = yield* examine("task", {}, () =>
-      checkProblems(config, {
+    const task = yield* examine("task", {}, async () => {
+      const answer = await checkProblems(config, {
         ...(signal && { signal }),
         ...(onEvent && { onHubEvent: onEvent }),
         ...(env && { env }),
-      }),
-    );
-    const task = opened;
+      });
+      opened = answer.value; // here, since a stop may come before the check's end
+      return answer;
+    });
     const patience = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), ...(signal ? [signal] : [])]);
     yield* examine("verifier", { task }, ({ task }) =>
       checkVerifier(task.task, config.verifier.workers, patience),
@@ -84,10 +85,12 @@ export async function* diagnose(
     const plan = yield* examine("memory", { model, task, tokenizer: chat }, ({ model, task, tokenizer }) =>
       checkPlan(config, model, task, tokenizer),
     );
-    setup = yield* examine("engine", { runtime, weights, memory: plan }, ({ memory }) =>
-      startEngine(config, memory),
-    );
-    const needed = { engine: setup };
+    const engine = yield* examine("engine", { runtime, weights, memory: plan }, async ({ memory }) => {
+      const answer = await startEngine(config, memory);
+      setup = answer.value;
+      return answer;
+    });
+    const needed = { engine };
     yield* examine("sampler", needed, ({ engine: { policy, task, problems } }) => {
       const prompts = some(problems.train).map(
         ({ row }) => policy.chat.start(task.prompt(row), task.tools?.(row)).tokens,
