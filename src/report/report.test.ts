@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -50,6 +50,23 @@ describe("writeReport", () => {
     const page = await pageOf(await fake("timed", { timings }));
     expect(page).toContain("Of 2 training steps: 8.0 s.");
     expect(page).toMatch(/sample<\/th><td>4\.0<\/td><td>50\.0 %<\/td><td>2\.00 s<\/td>/);
+  });
+
+  test("draws the seconds of 20,000 steps as other long curves, and names some of as many dropped updates", async () => {
+    const timings = Array.from({ length: 20_000 }, (_, i) => ({ step: i + 1, step_time: 1 + (i % 3) }));
+    const dir = await fake("long", { timings });
+    await mkdir(join(dir, "skipped"));
+    for (let step = 1; step <= 60; step++) await writeFile(join(dir, "skipped", `step-${step}.json`), "{}");
+    const page = await pageOf(dir);
+    expect(page).toMatch(/Seconds of a step[\s\S]*Band: smallest to largest of neighbouring steps/);
+    expect(Buffer.byteLength(page)).toBeLessThan(1e6);
+    expect(page).toContain("49, 50 and 10 more; their batches");
+  });
+
+  test("names a file that is nested deeper than anybody walks", async () => {
+    const nested = `${'{"a":'.repeat(50_000)}1${"}".repeat(50_000)}`;
+    const page = await pageOf(await fake("nested", { files: { "environment.json": nested } }));
+    expect(page).toContain("Left out: environment.json: ");
   });
 
   test("lists settings and environment by dotted path", async () => {

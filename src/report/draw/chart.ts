@@ -31,7 +31,7 @@ export function curveFigure(curve: Curve): Html {
   data-first="${scale.steps[0]!}" data-last="${scale.steps.at(-1)!}">
   <figcaption><h3>${title}</h3><p class="note">${note}${band !== undefined && ` Band: ${band}.`}</p></figcaption>
   <ul class="legend">${legend}</ul>
-  ${drawing(curve, scale)}
+  ${scale.ticks.length > 0 ? drawing(curve, scale) : html`<p class="note">Numbers too far apart to draw.</p>`}
   <p class="readout" aria-hidden="true"></p>
   <details><summary>Numbers<span class="hidden"> of ${title}</span></summary>${numbers(curve)}</details>
 </figure>`;
@@ -88,12 +88,12 @@ function linePath(points: readonly Point[], { x, y }: Scale): string {
   return parts.join("");
 }
 
-/** Over a tenth of the curve, centred. */
+/** Over a tenth of the curve, centred; for the few hundred points that a curve is thinned to. */
 function movingMean(points: readonly Point[]): Point[] {
   const half = Math.floor(points.length / 20);
   return points.map(({ step, value }, i) => {
     const near = points.slice(Math.max(0, i - half), i + half + 1).flatMap((point) => point.value ?? []);
-    return { step, value: value === null ? null : near.reduce((sum, x) => sum + x, 0) / near.length };
+    return { step, value: value === null ? null : near.reduce((mean, x) => mean + x / near.length, 0) };
   });
 }
 
@@ -102,8 +102,8 @@ function scaleOf({ series, unit }: Curve): Scale {
   const values = points.flatMap(({ value, low, high }) => [value, low, high]).filter((v) => v != null);
   const ticks = niceTicks(values, unit);
   const [bottom, top] = [ticks[0]!, ticks.at(-1)!];
-  const first = Math.min(...points.map(({ step }) => step));
-  const last = Math.max(...points.map(({ step }) => step));
+  const first = points.reduce((least, { step }) => Math.min(least, step), Infinity);
+  const last = points.reduce((most, { step }) => Math.max(most, step), -Infinity);
   const width = WIDTH - MARGIN.left - MARGIN.right;
   const height = HEIGHT - MARGIN.top - MARGIN.bottom;
   const middle = Math.round((first + last) / 2);

@@ -1,6 +1,6 @@
 /** How the run went: warnings, curves over steps, and where the time of its steps went. */
 
-import { type Curve, curvesOf } from "../read/curves.ts";
+import { curvesOf, timeCurvesOf } from "../read/curves.ts";
 import { pagePlain } from "../read/page-text.ts";
 import type { RunData } from "../read/run-data.ts";
 import { curveFigure } from "./chart.ts";
@@ -8,17 +8,20 @@ import { type Html, html } from "./html.ts";
 
 /** A run that warns at every step says the same each time. */
 const MOST_WARNINGS = 100;
+/** Steps whose update was dropped, by number. */
+const MOST_SKIPPED = 50;
 const shown = (text: string) => pagePlain(text, 2000);
 
 /** Nothing before the first step: silence would then say nothing. */
 export function warningsSection({ warnings, skipped, metrics }: RunData): Html | undefined {
   if (metrics.length === 0 && warnings.length === 0 && skipped.length === 0) return undefined;
   const rest = warnings.length - MOST_WARNINGS;
+  const others = skipped.length - MOST_SKIPPED;
   return html`
 <section id="warnings" aria-labelledby="warnings-title">
   <h2 id="warnings-title">Warnings</h2>
   ${warnings.length === 0 && skipped.length === 0 && html`<p>None.</p>`}
-  ${skipped.length > 0 && html`<p>Updates dropped at step ${skipped.join(", ")}; their batches lie in <code>skipped/</code>.</p>`}
+  ${skipped.length > 0 && html`<p>Updates dropped at step ${skipped.slice(0, MOST_SKIPPED).join(", ")}${others > 0 && ` and ${others} more`}; their batches lie in <code>skipped/</code>.</p>`}
   <ul class="warnings">${warnings
     .slice(0, MOST_WARNINGS)
     .map(
@@ -44,7 +47,8 @@ export function curvesSection(run: RunData): Html | undefined {
 const PHASES = ["sample", "verify", "train", "other"] as const;
 
 /** Nothing without timings. */
-export function timeSection({ timings }: RunData): Html | undefined {
+export function timeSection(run: RunData): Html | undefined {
+  const { timings } = run;
   if (timings.length === 0) return undefined;
   const total = (name: string) => timings.reduce((sum, line) => sum + (line[name] ?? 0), 0);
   const all = total("step_time");
@@ -67,32 +71,8 @@ export function timeSection({ timings }: RunData): Html | undefined {
     ({ name, seconds }, i) =>
       html`<tr><th scope="row"><svg class="key" viewBox="0 0 12 12" aria-hidden="true"><rect class="s${i}" width="12" height="12" rx="2" /></svg>${name}</th><td>${seconds.toFixed(1)}</td><td>${((100 * seconds) / sum).toFixed(1)} %</td><td>${median(timings.map((line) => line[`time/${name}`] ?? 0)).toFixed(2)} s</td></tr>`,
   )}</tbody></table></div>
-  <div class="curves">${timeCurves(timings).map(curveFigure)}</div>
+  <div class="curves">${timeCurvesOf(run).map(curveFigure)}</div>
 </section>`;
-}
-
-function timeCurves(timings: RunData["timings"]): Curve[] {
-  const curve = (title: string, note: string, unit: Curve["unit"], metric: string): Curve[] => {
-    const points = timings.flatMap((line) => {
-      const value = line[metric];
-      return value === undefined ? [] : [{ step: line.step, value }];
-    });
-    return points.length > 1 ? [{ title, note, unit, smooth: true, series: [{ name: metric, points }] }] : [];
-  };
-  return [
-    ...curve(
-      "Seconds of a step",
-      "Jumps point to a busy machine or to longer texts.",
-      "seconds",
-      "step_time",
-    ),
-    ...curve(
-      "Tokens per second",
-      "Sampled and trained on in the step, by its seconds.",
-      "tokens",
-      "tokens_per_second",
-    ),
-  ];
 }
 
 function median(values: readonly number[]): number {

@@ -2,15 +2,21 @@
 import type { Curve } from "../read/curves.ts";
 
 const STEPS = [1, 2, 2.5, 5, 10];
+/** Values that differ by less, relative to their size, differ by rounding. */
+const EQUAL = 1e-9;
+/** Of a gap between ticks, or one by it the smallest: beyond it doubles overflow or lose their digits. */
+const LARGEST = 1e300;
 
-/** Three to six round numbers that enclose the values. Shares stay within 0 and 1. */
+/** Three to six round numbers that enclose the values; none where doubles cannot tell. Shares stay within 0 and 1. */
 export function niceTicks(values: readonly number[], unit: Curve["unit"]): number[] {
   const known = values.filter(Number.isFinite);
   let low = known.length > 0 ? known.reduce((a, b) => Math.min(a, b)) : 0;
   let high = known.length > 0 ? known.reduce((a, b) => Math.max(a, b)) : 1;
   if (low > 0 && low < 0.5 * high) low = 0; // not far from it: the eye compares heights
-  if (high === low) [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) / 2, high + Math.abs(high) / 2];
+  if (high - low <= EQUAL * Math.max(Math.abs(low), Math.abs(high)))
+    [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) / 2, high + Math.abs(high) / 2];
   const rough = (high - low) / 4;
+  if (!(rough > 1 / LARGEST && rough < LARGEST)) return [];
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * STEPS.find((candidate) => candidate * power >= rough * 0.999)!;
   const first = Math.floor(low / step + 1e-9);

@@ -37,6 +37,23 @@ test("draws a curve that is never a number, one of a single step, and one that d
   }
 });
 
+test.each([
+  ["that differ by rounding", [0.3, 0.1 + 0.2]],
+  ["as far apart as doubles are", [-Number.MAX_VALUE, Number.MAX_VALUE]],
+  ["as large as doubles are", Array.from({ length: 1000 }, () => Number.MAX_VALUE)],
+  ["as small as doubles are", [0, Number.MIN_VALUE]],
+])("draws or leaves out numbers %s", (_, values) => {
+  const metrics = values.map((loss, i) => ({ step: i + 1, loss }));
+  expect(curveFigure(curve("Loss", { metrics })).markup).not.toMatch(/NaN|undefined|Infinity/);
+});
+
+test("names what learns by what it finds, not in an object's prototype", () => {
+  const config = { learnFrom: "constructor" } as RunData["config"];
+  expect(curvesOf(run({ config, metrics: [{ step: 1, "completions/mean_length": 3 }] }))).toMatchObject([
+    { title: "Completions length" },
+  ]);
+});
+
 test("shows long curves as means of neighbours between their smallest and largest", () => {
   const metrics = Array.from({ length: 1000 }, (_, i) => ({ step: i + 1, loss: i }));
   const { series, band } = curve("Loss", { metrics });

@@ -36,10 +36,35 @@ export function curvesOf(run: RunData): Curve[] {
   return [...validationCurves(run), ...trainingCurves(run)].filter(({ series }) => series.length > 0);
 }
 
+/** Where the seconds of the run's steps went. */
+export function timeCurvesOf({ timings }: Pick<RunData, "timings">): Curve[] {
+  const definitions = [
+    {
+      title: "Seconds of a step",
+      note: "Jumps point to a busy machine or to longer texts.",
+      unit: "seconds",
+      metric: "step_time",
+    },
+    {
+      title: "Tokens per second",
+      note: "Sampled and trained on in the step, by its seconds.",
+      unit: "tokens",
+      metric: "tokens_per_second",
+    },
+  ] as const;
+  const curves = definitions.map(({ metric, ...curve }) =>
+    withBand({ ...curve, smooth: true, series: seriesOf(timings, metric, metric) }),
+  );
+  return curves.filter(({ series: [line] }) => line !== undefined && line.points.length > 1);
+}
+
 type Definition = Pick<Curve, "title" | "note" | "unit"> & { of: [metric: string, name: string][] };
 
 function trainingCurves({ metrics, config }: RunData): Curve[] {
-  const [learner, learners] = LEARNERS[config.learnFrom] ?? ["completion", "Completions"];
+  const { learnFrom } = config;
+  const [learner, learners] = Object.hasOwn(LEARNERS, learnFrom)
+    ? LEARNERS[learnFrom]!
+    : ["completion", "Completions"];
   const definitions: Definition[] = [
     {
       title: "Reward",
@@ -161,7 +186,7 @@ function thin(points: readonly Point[]): Point[] {
     if (values.length === 0) return { step, value: null };
     const lows = bucket.flatMap(({ low, value }) => low ?? value ?? []);
     const highs = bucket.flatMap(({ high, value }) => high ?? value ?? []);
-    const value = values.reduce((sum, x) => sum + x, 0) / values.length;
+    const value = values.reduce((mean, x) => mean + x / values.length, 0); // a sum may have no double
     return { step, value, low: Math.min(...lows), high: Math.max(...highs) };
   });
 }

@@ -6,6 +6,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { z } from "zod";
 import { MulliganError } from "../../core/errors.ts";
+import { parseJson } from "../../core/json-file.ts";
 import type { Comparison, Evaluation, SwapCell, TransferRow } from "../../evaluate/index.ts";
 import type { RunFolder } from "../../store/run-folder.ts";
 import { EvaluationLine, StepLine } from "../../store/wire.ts";
@@ -100,7 +101,7 @@ async function readLines<T>(path: string, schema: z.ZodType<T>, damaged: string[
 
 function parse<T>(text: string, schema: z.ZodType<T>): { value?: T; problem?: string } {
   try {
-    const { data, error } = schema.safeParse(JSON.parse(text));
+    const { data, error } = schema.safeParse(parseJson(text));
     if (!error) return { value: data };
     const { path, message } = error.issues[0]!;
     return { problem: path.length > 0 ? `${path.join(".")}: ${message}` : message };
