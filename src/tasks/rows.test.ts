@@ -64,6 +64,11 @@ describe("is refused, with file and line:", () => {
     ["less.csv", "a,b\n1\n", /less\.csv, line 2: not CSV/],
     ["quote.csv", 'a,b\n"1,2\n', /quote\.csv, line \d: not CSV/],
     ["twice.csv", "a,a\n1,2\n", /twice\.csv: not CSV: the column "a" stands in the header twice/],
+    [
+      "wide.csv",
+      `${Array.from({ length: 10_001 }, (_, i) => `c${i}`)}\n`,
+      /wide\.csv: not CSV: .*at most 10000 columns, got 10001/,
+    ],
     ["text.parquet", "PAR1 but no more", /text\.parquet: not Parquet/],
     ["rows.tsv", "a\tb", /rows: must be a \.jsonl, .*\.parquet file, got ".*rows\.tsv"/],
   ])("%s", async (name, text, message) => {
