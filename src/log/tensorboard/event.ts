@@ -35,7 +35,7 @@ function writeSummary(writer: BinaryWriter, content: EventContent): void {
     for (const [tag, value] of content.scalars) {
       message(writer, 1, (w) => {
         text(w, 1, tag);
-        w.tag(2, WireType.Bit32).float(value);
+        w.tag(2, WireType.Bit32).float(Math.fround(value)); // what has no float is infinite, and no error
       });
     }
   } else if ("text" in content) {

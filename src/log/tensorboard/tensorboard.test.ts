@@ -99,6 +99,15 @@ test("a run's steps and validations are scalars under our names, its settings a 
   expect(warnings).toEqual([]);
 });
 
+test("a number too large for a float is infinite there, and no warning", async () => {
+  const logger = createTensorboard(context());
+  logger.log({ type: "step", step: 1, metrics: { grad_norm: 1e39, reward: 0.5 } });
+  await logger.close("finished");
+  expect(shown("grad_norm")).toEqual([[1, Infinity]]);
+  expect(shown("reward")).toEqual([[1, 0.5]]);
+  expect(warnings).toEqual([]);
+});
+
 test("a run that goes on from a checkpoint shows every step once, whatever the clock says", async () => {
   await logRun(0, 5);
   clock -= 3_600_000;
