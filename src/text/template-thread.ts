@@ -5,7 +5,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import type { RenderReply, RenderRequest, RenderSetup } from "./template-protocol.ts";
 
-/** Most time of a rendering, in milliseconds that this process computes. The slowest known template takes some 10. */
+/** Most time of a rendering, in milliseconds by the clock and in those that this process computes. The slowest known template takes some 10. */
 export const RENDER_MS = 1000;
 /** Longest wait while the process hardly computes: other programs have the processor, or the thread is gone. */
 const MAX_WAIT_MS = 8 * RENDER_MS;
@@ -70,18 +70,21 @@ function startWorker(setup: RenderSetup): Worker {
 }
 
 /**
- * Waits until the signal is 1, sets it back and says whether it came: within `computedMs` of this process's computing time, and
- * `longestMs` by the clock. A process that was suspended, or has no processor, is not blamed on the template.
+ * Waits until the signal is 1, sets it back and says whether it came: before this process computed for `computedMs` (of all
+ * its threads, so that the clock must have gone as far), and within `longestMs` by the clock. A process that was suspended,
+ * has no processor, or computes in other threads too is not blamed on the template.
  */
 function wait(signal: Int32Array, computedMs: number, longestMs: number): boolean {
   const before = process.cpuUsage();
+  const start = performance.now();
   const turnMs = computedMs / 4; // how late it may notice
   for (let waited = 0; waited < longestMs; waited += turnMs) {
     const outcome = Atomics.wait(signal, 0, 0, turnMs);
     if (Atomics.exchange(signal, 0, 0) === 1) return true;
     // else it was woken for the last answer, which it had taken already
     const { user, system } = process.cpuUsage(before);
-    if (outcome === "timed-out" && user + system >= computedMs * 1000) return false;
+    const isOver = performance.now() - start >= computedMs && user + system >= computedMs * 1000;
+    if (outcome === "timed-out" && isOver) return false;
   }
   return false;
 }
