@@ -98,9 +98,8 @@ function printError(error: unknown, { stderr }: CliContext): number {
     if (error.hint !== undefined) stderr.write(printable(`hint: ${error.hint}\n`));
     return 1;
   }
-  stderr.write(
-    `unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-  );
+  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  stderr.write(printable(`unexpected error: ${told}\n`));
   stderr.write("this is a bug in Mulligan, or in the task's code if the stack ends there\n");
   return INTERNAL_ERROR;
 }

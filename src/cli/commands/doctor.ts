@@ -1,7 +1,7 @@
 /** `mulligan doctor`: would a run work here, and what to fix. Parses, calls, prints. */
 import type { Command } from "commander";
 import { MulliganError } from "../../core/errors.ts";
-import { printable } from "../../core/printable.ts";
+import { printableJson } from "../../core/printable.ts";
 import type { Check } from "../../train/doctor/check.ts";
 import { diagnose } from "../../train/doctor/diagnose.ts";
 import { type CliContext, configFromOptions, type Options } from "../context.ts";
@@ -35,7 +35,7 @@ export function registerDoctor(program: Command, context: CliContext): void {
       const checks = await examine(config, context, json);
       const wrong = checks.filter(({ status }) => status === "failed").map(({ name }) => name);
       const report = { ok: wrong.length === 0, checks };
-      if (json) context.stdout.write(printable(`${JSON.stringify(report, null, 2)}\n`));
+      if (json) context.stdout.write(`${printableJson(report, 2)}\n`);
       if (wrong.length > 0) throw unfit(wrong);
       if (!json) context.stdout.write(`\n${renderVerdict(checks)}\n`);
     });

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { MulliganError } from "../../core/errors.ts";
+import { printableJson } from "../../core/printable.ts";
 import {
   EPISODE_OUTCOMES,
   type EpisodeOutcome,
@@ -66,9 +67,7 @@ async function inspect(
   });
 }
 
-/** The same value to a program, and nothing that steers a terminal. */
 function jsonLine({ trace, member }: TracedEpisode): string {
   const episode = trace.kind === "reflections" ? trace.episodes[member] : trace.attempts[member];
-  const text = JSON.stringify({ ...trace, episodes: undefined, attempts: undefined, episode });
-  return `${text.replaceAll(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
+  return `${printableJson({ ...trace, episodes: undefined, attempts: undefined, episode })}\n`;
 }

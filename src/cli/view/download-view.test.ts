@@ -36,3 +36,11 @@ test("the use of the cache is said, with its reason", () => {
   show({ type: "from-cache", commit: "0123456789", reason: "https://hub: must be reached" });
   expect(written).toEqual(["https://hub: must be reached; using commit 0123456 from the cache\n"]);
 });
+
+test("nothing that a server names steers the terminal", () => {
+  const written: string[] = [];
+  const show = createDownloadView({ write: (text) => written.push(text) });
+  show({ type: "from-cache", commit: "0123456789", reason: "\u001b[2Jgone" });
+  show({ type: "downloading", file: "\u009b1m\u0007", received: 1, total: 1 });
+  expect(written.join("")).not.toMatch(/(?!\n)\p{Cc}/u);
+});

@@ -1,7 +1,7 @@
 /** What a dry run shows beside the settings: where the run would lie, what it would do, and what that takes. */
 import { MulliganError } from "../../core/errors.ts";
 import { freeMemory } from "../../core/free-memory.ts";
-import { printable } from "../../core/printable.ts";
+import { printable, printableJson } from "../../core/printable.ts";
 import { type RunFolderOptions, requireUsable } from "../../store/run-folder.ts";
 import type { MulliganConfig } from "../../train/config.ts";
 import { freeRoom } from "../../train/doctor/folder.ts";
@@ -18,7 +18,7 @@ export async function dryRun(
   folder: RunFolderOptions,
   { stdout, stderr, signal }: Pick<CliContext, "stdout" | "stderr" | "signal">,
 ): Promise<void> {
-  stdout.write(`${JSON.stringify(config, null, 2)}\n`);
+  stdout.write(`${printableJson(config, 2)}\n`);
   const show = (text: string) => stderr.write(printable(`${text}\n`));
   const orWhyNot = async (work: () => Promise<void>) => {
     try {
