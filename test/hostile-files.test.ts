@@ -181,6 +181,9 @@ describe("patterns of a tokenizer", () => {
     ["(a{2,5}){2,}", "repeats a group"],
     ["\\s*\\s*\\s*\\s*\\s*x", "more than 4 repetitions"],
     ["(a*b*)(c*d*e*)", "more than 4 repetitions"],
+    [`${"a?".repeat(30)}${"a".repeat(30)}`, "more than 4096 ways"],
+    ["(?:a|a)".repeat(30), "more than 4096 ways"],
+    [`(${"(a?b?)".repeat(8)}|c)`, "more than 4096 ways"],
     ["a".repeat(70_000), "70000 characters"],
   ])("%s is refused", (pattern, fault) => {
     expect(faultOfPattern(pattern)).toContain(fault);
@@ -189,6 +192,9 @@ describe("patterns of a tokenizer", () => {
   test.each([
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
     "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{M}&&[^\\p{Han}]]*[\\p{Ll}\\p{M}]+(?i:'s|'t)?",
+    // of GPT-4o: the most ways of all published ones
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{M}]*[\\p{Ll}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}",
+    Array.from({ length: 5000 }, (_, i) => `w${i}`).join("|"),
     "\\d{1,3}(?=(?:\\d{3})*\\b)",
     "\\(a+\\)+[(b+)+]",
     " ?(a|b)?{",
