@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -59,6 +59,7 @@ const evaluation = (number: number) => ({
   step: number,
   metrics: { "eval/rescue": 0.5 },
 });
+const toldStep = () => JSON.parse(readFileSync(join(folder, "mlflow.json"), "utf8")).told.step;
 const stepsOf = (id: string) =>
   Object.entries(server.runs[id]!.metrics)
     .filter(([place]) => place.startsWith("reward@"))
@@ -173,6 +174,19 @@ describe("a server that", () => {
     expect(warnings).toEqual([
       `mlflow: ${server.uri}: must be reached, got ECONNREFUSED; the run goes on, and so do the tries`,
       "mlflow: 3 steps and evaluations were not delivered; the run's own files have them",
+    ]);
+    server = await fakeMlflow();
+  });
+
+  test("is down at the end still shows the run as running, which is said", async () => {
+    const logger = open();
+    logger.log(step(1));
+    await expect.poll(() => server.runs.run0?.metrics).toHaveProperty("reward@1");
+    await expect.poll(() => existsSync(join(folder, "mlflow.json")) && toldStep()).toBe(1);
+    await server.close();
+    await logger.close("finished");
+    expect(warnings).toEqual([
+      expect.stringMatching(/^mlflow: \S+ must be reached, got \w+; the run stays RUNNING there$/),
     ]);
     server = await fakeMlflow();
   });

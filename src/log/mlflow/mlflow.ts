@@ -50,6 +50,7 @@ export function createMlflow(context: LogContext, settings: MlflowSettings, wait
   let lost = 0;
   let hasGivenUp = false;
   let hasWarned = false;
+  let hasEnded = false;
 
   const send = async () => {
     state ??= await openRun();
@@ -128,7 +129,9 @@ export function createMlflow(context: LogContext, settings: MlflowSettings, wait
     await start();
     await start(); // what came while it failed
     state ??= await keptRun(); // all that was left to do may have been the end
-    if (state && !hasGivenUp) await client.updateRun(state.runId, STATUS[outcome], now());
+    if (!state || hasGivenUp) return;
+    await client.updateRun(state.runId, STATUS[outcome], now());
+    hasEnded = true;
   };
 
   return {
@@ -139,13 +142,16 @@ export function createMlflow(context: LogContext, settings: MlflowSettings, wait
     },
     async close(outcome) {
       const timer = setTimeout(() => stop.abort(), waits.close);
-      await end(outcome).catch((error: Error) => {
-        if (queue.length === 0) warn(`mlflow: ${error.message}; the run is left open there`);
-      });
+      const reason = await end(outcome).then(
+        () => "",
+        (error: Error) => error.message,
+      );
       clearTimeout(timer);
       const missing = lost + queue.length;
-      if (missing > 0)
-        warn(`mlflow: ${missing} steps and evaluations were not delivered; the run's own files have them`);
+      const lack = `${missing} steps and evaluations were not delivered; the run's own files have them`;
+      const notes = [missing > 0 ? lack : reason, state && !hasEnded ? "the run stays RUNNING there" : ""];
+      const told = notes.filter(Boolean).join("; ");
+      if (told !== "") warn(`mlflow: ${told}`);
     },
   };
 }
