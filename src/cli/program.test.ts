@@ -178,6 +178,8 @@ describe("what a command throws", () => {
     const { code, err } = await runThrowing(new TypeError("x is not a function"));
     expect(code).toBe(70);
     expect(err).toMatch(/^unexpected error: TypeError: x is not a function\n {4}at /);
+    const hostile = await runThrowing(new Error("\u001b[2J\u009b1m"));
+    expect(hostile.err).not.toMatch(/(?!\n)\p{Cc}/u);
   });
 
   test("because of Ctrl-C, or nothing after it, gives code 130", async () => {
