@@ -52,6 +52,12 @@ describe("writeReport", () => {
     expect(page).toMatch(/sample<\/th><td>4\.0<\/td><td>50\.0 %<\/td><td>2\.00 s<\/td>/);
   });
 
+  test.each([1e307, Number.MAX_VALUE])("shares out times that no clock told: %d", async (seconds) => {
+    const timings = [1, 2].map((step) => ({ step, step_time: seconds, "time/train": seconds }));
+    const page = await pageOf(await fake(`clock-${seconds}`, { timings }));
+    expect(page).not.toMatch(/<(?:path|rect|circle|text)[^>]*(?:NaN|Infinity)/);
+  });
+
   test("draws the seconds of 20,000 steps as other long curves, and names some of as many dropped updates", async () => {
     const timings = Array.from({ length: 20_000 }, (_, i) => ({ step: i + 1, step_time: 1 + (i % 3) }));
     const dir = await fake("long", { timings });

@@ -54,10 +54,11 @@ export function timeSection(run: RunData): Html | undefined {
   const all = total("step_time");
   const phases = PHASES.map((name) => ({ name, seconds: total(`time/${name}`) }));
   const sum = phases.reduce((whole, { seconds }) => whole + seconds, 0) || 1;
+  const share = (seconds: number) => (Number.isFinite(sum) ? seconds / sum : 0); // a damaged file may hold any
   const ends = phases.map((_, i) => phases.slice(0, i + 1).reduce((end, { seconds }) => end + seconds, 0));
   const bar = phases.map(({ seconds }, i) => {
-    const x = (600 * (ends[i]! - seconds)) / sum;
-    return html`<rect class="s${i}" x="${x.toFixed(1)}" y="0" width="${((600 * seconds) / sum).toFixed(1)}" height="20" />`;
+    const x = 600 * share(ends[i]! - seconds);
+    return html`<rect class="s${i}" x="${x.toFixed(1)}" y="0" width="${(600 * share(seconds)).toFixed(1)}" height="20" />`;
   });
   return html`
 <section id="time" aria-labelledby="time-title">
@@ -69,7 +70,7 @@ export function timeSection(run: RunData): Html | undefined {
   <thead><tr><th scope="col">phase</th><th scope="col">seconds</th><th scope="col">share</th><th scope="col">median of a step</th></tr></thead>
   <tbody>${phases.map(
     ({ name, seconds }, i) =>
-      html`<tr><th scope="row"><svg class="key" viewBox="0 0 12 12" aria-hidden="true"><rect class="s${i}" width="12" height="12" rx="2" /></svg>${name}</th><td>${seconds.toFixed(1)}</td><td>${((100 * seconds) / sum).toFixed(1)} %</td><td>${median(timings.map((line) => line[`time/${name}`] ?? 0)).toFixed(2)} s</td></tr>`,
+      html`<tr><th scope="row"><svg class="key" viewBox="0 0 12 12" aria-hidden="true"><rect class="s${i}" width="12" height="12" rx="2" /></svg>${name}</th><td>${seconds.toFixed(1)}</td><td>${(100 * share(seconds)).toFixed(1)} %</td><td>${median(timings.map((line) => line[`time/${name}`] ?? 0)).toFixed(2)} s</td></tr>`,
   )}</tbody></table></div>
   <div class="curves">${timeCurvesOf(run).map(curveFigure)}</div>
 </section>`;
