@@ -1,6 +1,6 @@
 /**
- * The long run: `npm run test:fuzz -- [--cases 1000] [--seed 1] [--reader name] [--case n]`. Cases are those of each reader.
- * With --case a single one is repeated and its files are kept.
+ * The long run: `npm run test:fuzz -- [--cases 1000] [--seed 1] [--reader name [--case n]]`. Cases are those of each reader.
+ * With --case and --reader a single one is repeated and its files are kept.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
@@ -22,6 +22,9 @@ const { values } = parseArgs({
 const names = readers.map(({ name }) => name).filter((name) => !values.reader || name === values.reader);
 if (names.length === 0)
   throw new Error(`--reader must be one of ${readers.map(({ name }) => name).join(", ")}`);
+
+if (values.case !== undefined && !values.reader)
+  throw new Error("--case needs --reader: its cases are counted");
 
 if (values.case !== undefined) {
   const folder = mkdtempSync(join(tmpdir(), "mulligan-fuzz-case-"));

@@ -1,4 +1,7 @@
-/** Every reader of files that Mulligan has: valid files for it to be mutated, and how it is called. */
+/**
+ * Readers of models, rows and run folders: valid files for each to be mutated, and how it is called. Not here are those of
+ * the hub's answers and cache, of what loggers keep, and of tasks, which are programs.
+ */
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
@@ -15,6 +18,10 @@ import { compareEvaluations } from "../../src/evaluate/index.ts";
 import { missingFile } from "../../src/hub/model-files.ts";
 import { loadModel, saveModel } from "../../src/model/folder.ts";
 import { loadAdapter, saveAdapter } from "../../src/model/lora/folder.ts";
+import { attemptsTrace, reflectionsTrace, writeFakeRun } from "../../src/report/fake-run.test.kit.ts";
+import { renderReportPage } from "../../src/report/index.ts";
+import { verifyDigests, writeDigests } from "../../src/store/digests.ts";
+import { readStarts, recordStart } from "../../src/store/environment.ts";
 import { loadFailures, loadRefreshedFailures } from "../../src/store/failures.ts";
 import { openJournal } from "../../src/store/journal.ts";
 import { rewindRun } from "../../src/store/rewind.ts";
@@ -27,7 +34,15 @@ import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { resumeLatest, saveCheckpoint } from "../../src/train/checkpoint.ts";
 import { readEvaluation, readRunConfig } from "../../src/train/saved-run.ts";
 import type { FileKind } from "./mutate.ts";
-import { evaluationJson, failureLines, journalLines, refreshedLines, tokenizers, toolRows } from "./valid.ts";
+import {
+  evaluationJson,
+  failureLines,
+  journalLines,
+  refreshedLines,
+  start,
+  tokenizers,
+  toolRows,
+} from "./valid.ts";
 
 /** A folder of valid files, and what is made of it. */
 export interface Reader {
@@ -224,6 +239,49 @@ export const readers: readonly Reader[] = [
         ["test-start.json", "test-trained.json"].map((name) => readEvaluation(join(folder, name))),
       );
       compareEvaluations(start!, trained!, { seed: 1, bootstrap: 100 });
+    },
+  },
+  {
+    name: "report page",
+    files: {
+      ...{ "config.json": "json", "environment.json": "json", "test-start.json": "json" },
+      ...{ "metrics.jsonl": "jsonl", "timings.jsonl": "jsonl", "evaluations.jsonl": "jsonl" },
+      ...{ "warnings.jsonl": "jsonl", "traces.jsonl": "jsonl" },
+    },
+    async prepare(folder) {
+      const steps = [1, 2, 3];
+      await writeFakeRun(folder, {
+        metrics: steps.map((step) => ({ step, reward: step / 4, loss: null, "completions/mean_length": 9 })),
+        timings: steps.map((step) => ({ step, step_time: 2, "time/train": 1, tokens_per_second: 30 })),
+        evaluations: [{ step: 0, split: "validation", "eval/rescue": 0.5 }],
+        warnings: [{ step: 2, kind: "dead_groups", message: "nothing to learn from", hint: "easier" }],
+        traces: [reflectionsTrace(1, "sf"), attemptsTrace(2, "sf")],
+        files: {
+          "environment.json": JSON.stringify({ starts: [{ node: "v24" }] }),
+          "test-start.json": evaluationJson(),
+        },
+      });
+    },
+    async read(folder) {
+      const page = await renderReportPage(runFolderAt(folder), {});
+      const drawn = /<(?:path|rect|circle|text)\b[^>]*(?:NaN|undefined|Infinity)[^>]*>/.exec(page);
+      if (drawn) throw new Error(`the page draws what is no number: ${drawn[0]}`);
+    },
+  },
+  {
+    name: "environment and digests",
+    files: { "environment.json": "json", "checkpoint-3/digests.json": "json" },
+    async prepare(folder) {
+      const run = runFolderAt(folder);
+      await recordStart(run, start);
+      await recordStart(run, { ...start, node: "v22" });
+      await mkdir(join(folder, "checkpoint-3"));
+      await writeFile(join(folder, "checkpoint-3", "model.safetensors"), "weights");
+      await writeDigests(join(folder, "checkpoint-3"));
+    },
+    async read(folder) {
+      await readStarts(runFolderAt(folder));
+      await verifyDigests(join(folder, "checkpoint-3"), "take another one");
     },
   },
   {

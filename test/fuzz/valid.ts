@@ -1,5 +1,6 @@
 /** Small valid files of the kinds that no other kit makes. */
 import { readFile } from "node:fs/promises";
+import type { Start } from "../../src/store/wire.ts";
 
 const failure = (id: string) => ({
   id,
@@ -28,6 +29,15 @@ const header = {
   seed: 7,
   decoding: { temperature: 1, topP: 1, topK: 0, maxAttemptLength: 32 },
   limits: { tries: 4, maxFailuresPerProblem: 0, maxFailures: 100 },
+};
+
+const { chatTemplateKwargs: _, ...model } = header.model;
+
+/** Of a run, as its environment tells it. */
+export const start: Start = {
+  ...{ started: "2026-01-02T03:04:05.678Z", step: 0, command: ["mulligan", "train"], folder: "/home/me" },
+  ...{ mulligan: "0.1.0", node: "v24.0.0", onnxruntime: "1.30.0", platform: "linux 6.1 x64" },
+  ...{ cpu: { model: "EPYC", cores: 2 }, memoryBytes: 8e9, threads: 2, model },
 };
 
 const lines = (values: readonly unknown[]) => values.map((value) => `${JSON.stringify(value)}\n`).join("");
