@@ -301,9 +301,12 @@ describe("paths that would leave their folder", () => {
     "checkpoint-",
     "checkpoint-1\0",
     "checkpoint-9999999999999999999",
-  ])("a run whose latest is %j has no checkpoint", async (name) => {
+  ])("a run whose latest is %j names no checkpoint", async (name) => {
     await write("latest", name);
-    expect(await latestCheckpoint(runFolderAt(folder))).toBeUndefined();
+    await expect(latestCheckpoint(runFolderAt(folder))).rejects.toMatchObject({
+      code: "checkpoint",
+      message: expect.stringContaining("latest: must name a checkpoint, got"),
+    });
   });
 
   test("a hub's listing cannot place files elsewhere", () => {

@@ -29,7 +29,7 @@ export async function checkWriting(dir: string): Promise<Finding> {
     await rm(`${probe}.renamed`);
   } catch (cause) {
     return failed(
-      `${folder} cannot be written: ${(cause as Error).message}`,
+      `${folder} cannot be written: ${((cause instanceof MulliganError ? cause.cause : cause) as Error).message}`,
       "choose another folder with --output-dir, or change its permissions or the room on its disk",
     );
   } finally {
