@@ -3,6 +3,7 @@
  * must not know what the ops mean.
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { integer, message, text } from "../core/protobuf.ts";
 import type { Attribute, Graph, Node, TensorData } from "./graph.ts";
 import { fileOrder } from "./order.ts";
 import type { DType, Value } from "./value.ts";
@@ -26,8 +27,6 @@ const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 };
 /** onnx.TensorProto.DataLocation */
 const EXTERNAL = 1;
 
-type Write = (writer: BinaryWriter) => void;
-
 /** Where the numbers of a large constant lie when they are not in the file itself. */
 export interface ExternalData {
   /** File beside the model's. */
@@ -48,20 +47,6 @@ export function encodeOnnx(
   message(writer, 8, (w) => writeOpset(w, "", OPSET_VERSION));
   message(writer, 8, (w) => writeOpset(w, "com.microsoft", MICROSOFT_OPSET_VERSION));
   return writer.finish();
-}
-
-function message(writer: BinaryWriter, field: number, write: Write): void {
-  writer.tag(field, WireType.LengthDelimited).fork();
-  write(writer);
-  writer.join();
-}
-
-function text(writer: BinaryWriter, field: number, value: string): void {
-  writer.tag(field, WireType.LengthDelimited).string(value);
-}
-
-function integer(writer: BinaryWriter, field: number, value: number): void {
-  writer.tag(field, WireType.Varint).int64(value);
 }
 
 function writeOpset(writer: BinaryWriter, domain: string, version: number): void {

@@ -1,5 +1,6 @@
 /** The few messages of TensorBoard's event.proto and summary.proto that a run needs, as bytes. Knows nothing of files. */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { integer, message, text } from "../../core/protobuf.ts";
 
 /** What an event says. Its step and time stand beside it. */
 export type EventContent =
@@ -16,8 +17,6 @@ const FILE_VERSION = "brain.Event:2";
 const START = 1;
 /** DataType */
 const DT_STRING = 7;
-
-type Write = (writer: BinaryWriter) => void;
 
 /** tensorflow.Event; `time` in seconds since 1970. */
 export function encodeEvent(time: number, step: number, content: EventContent): Uint8Array {
@@ -49,18 +48,4 @@ function writeSummary(writer: BinaryWriter, content: EventContent): void {
       });
     });
   }
-}
-
-function message(writer: BinaryWriter, field: number, write: Write): void {
-  writer.tag(field, WireType.LengthDelimited).fork();
-  write(writer);
-  writer.join();
-}
-
-function text(writer: BinaryWriter, field: number, value: string): void {
-  writer.tag(field, WireType.LengthDelimited).string(value);
-}
-
-function integer(writer: BinaryWriter, field: number, value: number): void {
-  writer.tag(field, WireType.Varint).int64(value);
 }
