@@ -37,7 +37,7 @@ export {
   reportCaption,
   reportTables,
 } from "./report.ts";
-export { parseEvaluation } from "./saved-evaluation.ts";
+export { parseEvaluation, SavedEvaluation } from "./saved-evaluation.ts";
 export {
   type BootstrapOptions,
   bootstrapMean,

@@ -8,7 +8,7 @@ const count = z.int().min(0);
 const outcome = z.enum(["solved", "failed", "unscored"]);
 const decoding = z.looseObject({ temperature: z.number(), topP: z.number(), topK: count, maxTokens: count });
 
-const SavedEvaluation = z.looseObject({
+export const SavedEvaluation = z.looseObject({
   task: z.string(),
   decoding: z.looseObject({ attempt: decoding, reflection: decoding, retry: decoding }),
   seed: z.int(),

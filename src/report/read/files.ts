@@ -1,7 +1,6 @@
 /** The files of a run folder as a report reads them: what it shows must be there, what it does not know may be. */
 import { z } from "zod";
-import type { Comparison, Evaluation, SwapCell, TransferRow } from "../../evaluate/index.ts";
-import { Failure, Utterance, Verdict } from "../../store/wire.ts";
+import type { Comparison, SwapCell, TransferRow } from "../../evaluate/index.ts";
 
 const count = z.int().min(0);
 /** JSON writes NaN as null. */
@@ -11,7 +10,6 @@ const number = z
   .transform((value) => value ?? Number.NaN);
 const interval = z.object({ estimate: number, low: number, high: number });
 const contrast = z.object({ start: interval, trained: interval, gain: interval });
-const outcome = z.enum(["solved", "failed", "unscored"]);
 const decoding = z.object({
   temperature: z.number(),
   topP: z.number(),
@@ -45,40 +43,6 @@ export type Warning = z.infer<typeof Warning>;
 const counts = z.object({ problems: count, failures: count, unscored: count });
 export type EvaluationCounts = z.infer<typeof counts>;
 export const Counted = z.object({ counts });
-
-export const EvaluationFile = z.object({
-  task: z.string(),
-  decoding: decodings,
-  seed: z.int(),
-  counts,
-  problems: z.array(
-    z.object({
-      problemId: z.string(),
-      first: outcome,
-      errorClass: z.string().exactOptional(),
-      solvedLeniently: z.boolean().exactOptional(),
-      second: outcome,
-      passAt2: outcome.exactOptional(),
-    }),
-  ),
-  failures: z.array(
-    z.object({
-      failure: Failure,
-      reflection: Utterance,
-      retry: Utterance,
-      verdict: Verdict,
-      leaks: z.boolean().exactOptional(),
-      controls: z
-        .object({
-          plainRetry: outcome,
-          shuffled: outcome.exactOptional(),
-          filler: outcome,
-          secondDraw: outcome,
-        })
-        .exactOptional(),
-    }),
-  ),
-}) satisfies z.ZodType<Evaluation>;
 
 /** Of results.json. */
 export const ComparisonFile = z.object({

@@ -7,7 +7,13 @@ import { basename, join } from "node:path";
 import type { z } from "zod";
 import { MulliganError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json-file.ts";
-import type { Comparison, Evaluation, SwapCell, TransferRow } from "../../evaluate/index.ts";
+import {
+  type Comparison,
+  type Evaluation,
+  SavedEvaluation,
+  type SwapCell,
+  type TransferRow,
+} from "../../evaluate/index.ts";
 import type { RunFolder } from "../../store/run-folder.ts";
 import { EvaluationLine, StepLine } from "../../store/wire.ts";
 import * as files from "./files.ts";
@@ -51,8 +57,8 @@ export async function readRunData(folder: RunFolder): Promise<RunData> {
     warnings: await lines(at("warnings.jsonl"), files.Warning),
     skipped: await skippedSteps(at("skipped")),
     ...given("validationStart", (await json(folder.validationStart, files.Counted))?.counts),
-    ...given("testStart", await json(folder.testStart, files.EvaluationFile)),
-    ...given("testTrained", await json(folder.testTrained, files.EvaluationFile)),
+    ...given("testStart", await json(folder.testStart, SavedEvaluation)),
+    ...given("testTrained", await json(folder.testTrained, SavedEvaluation)),
     ...given("comparison", await json(folder.results, files.ComparisonFile)),
     ...given("swap", await json(folder.swap, files.SwapFile)),
     ...given("transfer", await json(folder.transfer, files.TransferFile)),
