@@ -29,7 +29,7 @@ let reference: Contents;
 beforeAll(async () => {
   bench = await setUpBench();
   const place = await bench.place("whole");
-  whole = await begin(place);
+  whole = await begin(place, "reflection");
   reference = await contentsOf(place);
 }, PATIENCE);
 afterAll(() => bench.remove());
@@ -54,11 +54,11 @@ test.concurrent(
       ["rename latest", 1, "kill", "saving"],
       ["train", 2, "kill", "training"],
     ] as const) {
-      const ending = await goOn(place, faultAt(place, point, count, what));
+      const ending = await goOn(place, "reflection", faultAt(place, point, count, what));
       expect([point, ending.signal, phasesOf(ending.points).at(-1)]).toEqual([point, "SIGKILL", phase]);
       expect(await halves(place, reference)).toEqual([]);
     }
-    expect((await goOn(place)).code).toBe(0);
+    expect((await goOn(place, "reflection")).code).toBe(0);
     expect(await differences(place, reference)).toEqual([]);
   },
   PATIENCE,
@@ -72,7 +72,7 @@ test.concurrent(
       ["write checkpoint-2.tmp/optimizer.safetensors", "ENOSPC"], // in the engine's thread
       ["fsync checkpoint-2/trainer_state.json", "EIO"],
     ] as const) {
-      const failed = await goOn(place, faultAt(place, point, 1, code));
+      const failed = await goOn(place, "reflection", faultAt(place, point, 1, code));
       const [operation, name] = point.replace(".tmp", "").split(" ");
       const message = `error: .*${name}: cannot be written: ${code}: asked for, ${operation} .*\nhint: .*${code === "ENOSPC" ? "make room .*--resume" : "has room"}\n$`;
       expect(failed.err).toMatch(new RegExp(message));
@@ -81,7 +81,7 @@ test.concurrent(
       const names = [...(await contentsOf(place)).keys()];
       expect(names.filter((name) => name.startsWith("checkpoint-2"))).toEqual([]);
     }
-    expect((await goOn(place)).code).toBe(0);
+    expect((await goOn(place, "reflection")).code).toBe(0);
     expect(await differences(place, reference)).toEqual([]);
   },
   PATIENCE,
@@ -104,13 +104,13 @@ test.concurrent(
     const place = await bench.place("small");
     if (process.platform !== "linux" || !mount(place, 300)) return skip();
     try {
-      const full = await begin(place);
+      const full = await begin(place, "reflection");
       expect(full.err).toMatch(
         /error: .*checkpoint-3.*: cannot be written: ENOSPC.*\nhint: make room .*--resume\n$/,
       );
       expect(full.code).toBe(1);
       expect(mount(place, 4000, "remount,")).toBe(true);
-      expect((await goOn(place)).code).toBe(0);
+      expect((await goOn(place, "reflection")).code).toBe(0);
       expect(await differences(place, reference)).toEqual([]);
     } finally {
       execFileSync("umount", ["--lazy", place]);

@@ -1,20 +1,21 @@
-/** Which kills a run is to survive: at points of a whole run, and at moments between them. Seeded, in an order of its own. */
+/** Which kills runs are to survive: at points of a whole run, and at moments between them. Seeded, in an order of its own. */
 import type { Rng } from "../../src/core/rng.ts";
 import { PHASES, type Phase, phasesOf } from "./phases.ts";
-import { type Blow, faultAt, splitPoint } from "./victim.ts";
+import { type Blow, faultAt, type RunName, splitPoint } from "./victim.ts";
 
 export interface Kill {
   /** Where it is aimed; what it hits may be another phase when it comes from outside. */
   name: string;
+  run: RunName;
   way: "injected" | "timed";
   blow(place: string): Blow;
 }
 
-/** Longest wait after a point before a kill from outside. */
+/** Longest wait after a point before a signal from outside. */
 const MOMENT_MS = 40;
 
 /** A kill before each point, and one in the middle of each write. */
-export function injectedKills(points: readonly string[]): (Kill & { phase: Phase })[] {
+export function injectedKills(run: RunName, points: readonly string[]): (Kill & { phase: Phase })[] {
   const phases = phasesOf(points);
   const counts = new Map<string, number>();
   return points.flatMap((point, i) => {
@@ -22,7 +23,8 @@ export function injectedKills(points: readonly string[]): (Kill & { phase: Phase
     counts.set(point, count);
     const ways = splitPoint(point)[0] === "write" ? ["kill", "torn"] : ["kill"];
     return ways.map((what) => ({
-      name: `${what} ${point} (${count})`,
+      name: `${run}: ${what} ${point} (${count})`,
+      run,
       way: "injected" as const,
       phase: phases[i]!,
       blow: (place: string) => faultAt(place, point, count, what),
@@ -30,15 +32,24 @@ export function injectedKills(points: readonly string[]): (Kill & { phase: Phase
   });
 }
 
-/** Kills at moments of each phase in turn. */
-export function timedKills(points: readonly string[], count: number, rng: Rng): Kill[] {
-  const phases = phasesOf(points);
+/**
+ * At moments of each phase in turn, of each run in turn: a kill, and every second time a request to stop, which leaves what
+ * only a stop leaves (a validation that is owed).
+ */
+export function timedKills(points: ReadonlyMap<RunName, readonly string[]>, count: number, rng: Rng): Kill[] {
+  const moments = PHASES.flatMap((phase) =>
+    [...points].flatMap(([run, own]) => {
+      const inPhase = phasesOf(own).flatMap((name, at) => (name === phase ? [at + 1] : []));
+      return inPhase.length > 0 ? [{ run, phase, inPhase }] : [];
+    }),
+  );
   return Array.from({ length: count }, (_, i) => {
-    const phase = PHASES[i % PHASES.length]!;
-    const inPhase = points.flatMap((_, at) => (phases[at] === phase ? [at + 1] : []));
-    const after = { points: rng.choice(inPhase), delayMs: rng.int(0, MOMENT_MS) };
-    const name = `${after.delayMs} ms after point ${after.points} (${phase})`;
-    return { name, way: "timed", blow: () => ({ after }) };
+    const { run, phase, inPhase } = moments[i % moments.length]!;
+    // by turns of all moments, so that each has both
+    const signal = (i + Math.floor(i / moments.length)) % 2 === 0 ? "SIGKILL" : "SIGTERM";
+    const after = { signal, points: rng.choice(inPhase), delayMs: rng.int(0, MOMENT_MS) } as const;
+    const name = `${run}: ${signal} ${after.delayMs} ms after point ${after.points} (${phase})`;
+    return { name, run, way: "timed", blow: () => ({ after }) };
   });
 }
 

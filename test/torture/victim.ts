@@ -41,13 +41,23 @@ export default defineTask({
 `;
 
 /** Everything that a run may do: a journal of several lines, failures collected anew, validation, a checkpoint a step. */
-const FLAGS = {
+const WHOLE = {
   ...tiny,
   ...{ "--task-options": "{}", "--task": "../task.ts", "--model": "../model" },
   ...{ "--max-steps": 3, "--save-steps": 1, "--eval.steps": 2 },
   ...{ "--collect.tries": 3, "--collect.max-failures-per-problem": 1, "--collect.refresh-steps": 2 },
   "--verifier.workers": 1,
 };
+/** What a fork goes on from; in the bench's folder. */
+const PARENT = "parent";
+
+/** The runs that are tortured. */
+export const RUNS = {
+  reflection: WHOLE,
+  answer: { ...WHOLE, "--learn-from": "answer" },
+  fork: { "--fork": `../${PARENT}/${OUTPUT}/checkpoint-1`, "--learning-rate": 0.02, "--verifier.workers": 1 },
+} as const satisfies Record<string, Flags>;
+export type RunName = keyof typeof RUNS;
 
 /** Builds the sources as they are now, away from dist/, which other tests may be building. */
 export async function setUpBench(): Promise<Bench> {
@@ -61,6 +71,9 @@ export async function setUpBench(): Promise<Bench> {
   symlinkSync(join(root, "node_modules"), at("node_modules"));
   await makeTinyModel(at("model"));
   await writeFile(at("task.ts"), TASK);
+  await mkdir(at(PARENT));
+  const { code, err } = await train(at(PARENT), WHOLE);
+  if (code !== 0) throw new Error(`the run to fork fails: ${err}`);
   return {
     folder,
     remove: () => rmSync(folder, { recursive: true, force: true }),
@@ -83,14 +96,14 @@ export interface Ending {
 export interface Blow {
   /** MULLIGAN_FAULT. */
   fault?: string;
-  /** SIGKILL from outside, so long after so many points were reached. */
-  after?: { points: number; delayMs: number };
+  /** A signal from outside, so long after so many points were reached. */
+  after?: { signal: "SIGKILL" | "SIGTERM"; points: number; delayMs: number };
 }
 
 let processes = 0;
 
 /** Runs the command with these flags beside the folder's. */
-async function train(place: string, flags: Flags, blow: Blow): Promise<Ending> {
+async function train(place: string, flags: Flags, blow: Blow = {}): Promise<Ending> {
   const log = join(dirname(place), `points-${processes++}`); // not in it: its disk may be full
   const argv = argvFrom("train", { ...flags, "--output-dir": OUTPUT });
   const main = join(dirname(place), "dist", "cli", "main.js");
@@ -107,10 +120,10 @@ async function train(place: string, flags: Flags, blow: Blow): Promise<Ending> {
   child.stderr.on("data", (data) => (err += data));
   const ended = once(child, "close");
   if (blow.after) {
-    const { points, delayMs } = blow.after;
+    const { signal, points, delayMs } = blow.after;
     while (child.exitCode === null && pointsIn(log).length < points) await sleep(2);
     await sleep(delayMs);
-    child.kill("SIGKILL");
+    child.kill(signal);
   }
   const [code, signal] = await ended;
   return { code, signal, err, points: pointsIn(log).map((point) => inRun(place, point)) };
@@ -134,16 +147,17 @@ export function splitPoint(point: string): [string, string] {
   return [operation!, path.join(" ")];
 }
 
-/** Begins the run. */
-export function begin(place: string, blow: Blow = {}): Promise<Ending> {
-  return train(place, FLAGS, blow);
+/** Begins a run. */
+export function begin(place: string, run: RunName, blow: Blow = {}): Promise<Ending> {
+  return train(place, RUNS[run], blow);
 }
 
 /** Does what a user does after a kill: the short command that a stopped run prints, or the first one with --resume. */
-export async function goOn(place: string, blow: Blow = {}): Promise<Ending> {
+export async function goOn(place: string, run: RunName, blow: Blow = {}): Promise<Ending> {
   const isBegun = existsSync(join(place, OUTPUT, "config.json"));
-  const ending = await train(place, { ...(!isBegun && FLAGS), "--resume": true }, blow);
-  return ending.err.includes("or leave --resume out to start one") ? begin(place, blow) : ending;
+  if (!isBegun && run === "fork") return begin(place, run, blow); // it is not asked for by --resume
+  const ending = await train(place, { ...(!isBegun && RUNS[run]), "--resume": true }, blow);
+  return ending.err.includes("or leave --resume out to start one") ? begin(place, run, blow) : ending;
 }
 
 function pointsIn(log: string): string[] {
@@ -180,19 +194,25 @@ export async function differences(place: string, reference: Contents): Promise<s
 
 /** Grow by lines, of which the last may be torn. */
 const LOGS = /^(metrics|traces|evaluations|warnings)\.jsonl$/;
+/** Say how far validation has come. */
+const STATE = /^checkpoint-\d+\/(trainer_state|digests)\.json$/;
 /** Are there for a time, or change. */
 const PASSING = ["collecting.jsonl", "latest", "best"];
 
 /**
  * What is half there in the folder of a run that was killed: a file under its final name is the reference's to the byte, a
- * log is its beginning, and a folder of files has all of them or none.
+ * log is its beginning, and a folder of files has all of them or none. A checkpoint that owes a validation says so.
  */
-export async function halves(place: string, reference: Contents): Promise<string[]> {
+export async function halves(
+  place: string,
+  reference: Contents,
+  mayOweValidation = false,
+): Promise<string[]> {
   const contents = await contentsOf(place);
   const found: string[] = [];
   for (const [name, text] of contents) {
     const whole = reference.get(name) ?? "";
-    if (PASSING.includes(name)) continue;
+    if (PASSING.includes(name) || (mayOweValidation && STATE.test(name))) continue;
     if (LOGS.test(name) ? !whole.startsWith(linesOf(text)) : text !== whole) found.push(name);
   }
   const folders = new Set(
