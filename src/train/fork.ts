@@ -11,6 +11,7 @@ import { MulliganError } from "../core/errors.ts";
 import { findCheckpoint, stepOf, verifyCheckpoint } from "../store/checkpoints.ts";
 import { recordStart } from "../store/environment.ts";
 import { type FailureSet, saveFailures } from "../store/failures.ts";
+import { rewindRun } from "../store/rewind.ts";
 import {
   checkpointAt,
   type RunFolder,
@@ -90,6 +91,7 @@ async function copyRun(
     }
     await writeState(dir, withOwnBest(progress, old, config), config);
   });
+  await rewindRun(folder, progress.evaluated); // the old run may have gone on
   await recordStart(folder, { ...(await describeStart(setup, step)), forkedFrom: checkpoint });
   await writeJsonAtomic(folder.config, config);
 }

@@ -209,6 +209,7 @@ export async function halves(
   mayOweValidation = false,
 ): Promise<string[]> {
   const contents = await contentsOf(place);
+  if (contents.has(".mulligan-unfinished")) return []; // no run yet, and says so
   const found: string[] = [];
   for (const [name, text] of contents) {
     const whole = reference.get(name) ?? "";
