@@ -152,10 +152,11 @@ export function begin(place: string, run: RunName, blow: Blow = {}): Promise<End
   return train(place, RUNS[run], blow);
 }
 
-/** Does what a user does after a kill: the short command that a stopped run prints, or the first one with --resume. */
+/** Does what a user does after a kill: the short command that a stopped run prints, or the first one with --resume or --clean. */
 export async function goOn(place: string, run: RunName, blow: Blow = {}): Promise<Ending> {
   const isBegun = existsSync(join(place, OUTPUT, "config.json"));
-  if (!isBegun && run === "fork") return begin(place, run, blow); // it is not asked for by --resume
+  // a fork is no run until it is whole: it is asked for again, not resumed
+  if (!isBegun && run === "fork") return train(place, { ...RUNS.fork, "--clean": true }, blow);
   const ending = await train(place, { ...(!isBegun && RUNS[run]), "--resume": true }, blow);
   return ending.err.includes("or leave --resume out to start one") ? begin(place, run, blow) : ending;
 }
