@@ -41,7 +41,7 @@ test("a log that ends before the checkpoint is named, cut at a line's end or ins
   await writeFile(folder.metrics, lines(1, 2));
   await expect(requireIntactLogs(folder, 4)).rejects.toMatchObject({
     message: expect.stringMatching(
-      /metrics\.jsonl: must have a line for each step up to the checkpoint's, 4, got the last of 2$/,
+      /metrics\.jsonl: must have a line for each step up to 4, got none of step 3$/,
     ),
     hint: expect.stringMatching(/--resume --from checkpoint-2$/),
   });
@@ -52,4 +52,21 @@ test("a log that ends before the checkpoint is named, cut at a line's end or ins
       message: expect.stringMatching(/traces\.jsonl, line 4: must be whole, is cut off$/),
     });
   }
+});
+
+test("traces that end before the checkpoint at a line's end are named, and those after it may", async () => {
+  const measured = [1, 2, 3, 4, 5]
+    .map((step) => `{"step":${step},"groups/live":1,"groups/tied":1}\n`)
+    .join("");
+  await writeFile(folder.metrics, measured);
+  const traced = `{"kind":"traces","version":1}\n${lines(1, 1, 2, 2, 3, 3, 4, 4)}`;
+  await writeFile(folder.traces, traced);
+  await expect(requireIntactLogs(folder, 4)).resolves.toBeUndefined();
+  await writeFile(folder.traces, traced.slice(0, -lines(4).length));
+  await expect(requireIntactLogs(folder, 4)).rejects.toMatchObject({
+    message: expect.stringMatching(
+      /traces\.jsonl: must have every group of the steps up to 5, got 1 of the 2 of step 4$/,
+    ),
+    hint: expect.stringMatching(/--resume --from checkpoint-2$/),
+  });
 });

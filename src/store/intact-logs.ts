@@ -1,34 +1,32 @@
 /**
  * Before a run goes on: are the lines of its logs whole that it will keep? What comes after the newest checkpoint is written
- * again and need not be. A damaged line is named, with the checkpoint from which the run would write it anew.
+ * again and need not be. A damaged or missing line is named, with the checkpoint from which the run would write it anew.
  */
 import { existsSync } from "node:fs";
 import { MulliganError } from "../core/errors.ts";
 import { jsonOf, streamLines } from "../core/line-stream.ts";
 import { wayBack } from "./checkpoints.ts";
+import { headOf } from "./line-heads.ts";
 import { logsOf, type RunFolder } from "./run-folder.ts";
-
-const STEP = /^\{"step":(\d+)/;
+import { shortLogs } from "./short-logs.ts";
 
 /** Up to step `newest`. Reads every line, about ten seconds per gigabyte of traces. Throws `MulliganError("data")`. */
 export async function requireIntactLogs(folder: RunFolder, newest: number): Promise<void> {
-  for (const path of logsOf(folder)) {
-    if (!existsSync(path)) continue;
-    const last = await requireIntact(folder, path, newest);
-    if (last >= newest || ![folder.metrics, folder.timings].includes(path)) continue;
-    const rule = `must have a line for each step up to the checkpoint's, ${newest}, got the last of ${last}`;
-    throw new MulliganError("data", `${path}: ${rule}`, { hint: await wayBack(folder, last + 1) });
-  }
+  for (const path of logsOf(folder)) if (existsSync(path)) await requireIntact(folder, path, newest);
+  const short = (await shortLogs(folder)).find(({ from }) => from <= newest);
+  if (!short) return;
+  const { path, problem, from } = short;
+  throw new MulliganError("data", `${path}: ${problem}`, { hint: await wayBack(folder, from) });
 }
 
-/** The last step that it tells of. */
-async function requireIntact(folder: RunFolder, path: string, newest: number): Promise<number> {
+async function requireIntact(folder: RunFolder, path: string, newest: number): Promise<void> {
   let step = 0;
   let hint = await wayBack(folder, step);
   for await (const line of streamLines(path, { tornLine: true })) {
-    const found = Number(STEP.exec(line.text)?.[1] ?? step);
+    const head = headOf(line.text);
+    const found = head.step ?? step;
     // what a kill cut off belongs to a step after the checkpoint, which synced what is before it
-    if (found > newest || (line.isTorn && !STEP.test(line.text))) return Math.max(step, found);
+    if (found > newest || (line.isTorn && head.step === undefined)) return;
     if (line.isTorn)
       throw new MulliganError("data", `${path}, line ${line.line}: must be whole, is cut off`, { hint });
     jsonOf(line, path, hint);
@@ -36,5 +34,4 @@ async function requireIntact(folder: RunFolder, path: string, newest: number): P
     step = found;
     hint = await wayBack(folder, step);
   }
-  return step;
 }

@@ -1,17 +1,14 @@
 /**
  * A run that was killed may have told of steps after its newest checkpoint. Before it goes on from there those lines go,
- * else they would stand there twice. Relies on the writers: `step` is a line's first field, and steps only grow.
+ * else they would stand there twice. Relies on the writers: steps only grow.
  */
-import { createReadStream, existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { removeWhole } from "../core/atomic-file.ts";
 import { remove, truncate } from "../core/disk.ts";
+import { type LineHead, lineHeads } from "./line-heads.ts";
 import { latestCheckpoint, logsOf, type RunFolder } from "./run-folder.ts";
-
-const HEAD = /^\{"step":(\d+)(?:,"split":"(\w+)")?/;
-const HEAD_BYTES = 64;
-const NEWLINE = 0x0a;
 
 /**
  * Cuts the run's logs back to its newest checkpoint, or to the evaluation of the starting model when it has none. `validated`:
@@ -19,11 +16,10 @@ const NEWLINE = 0x0a;
  */
 export async function rewindRun(folder: RunFolder, validated = Number.POSITIVE_INFINITY): Promise<void> {
   const { step: newest = -1 } = (await latestCheckpoint(folder)) ?? {};
-  const isKept = (head: string) => {
-    const [, step, split] = HEAD.exec(head) ?? [];
+  const isKept = ({ step, split }: LineHead) => {
     // on the test problems only the starting model's evaluation is kept as a file; the trained one's is made again
-    if (split === "test") return step === "0";
-    return !(Number(step) > (split === "validation" ? Math.min(newest, validated) : newest));
+    if (split === "test") return step === 0;
+    return step === undefined || step <= (split === "validation" ? Math.min(newest, validated) : newest);
   };
   for (const path of logsOf(folder)) await cut(path, isKept);
   for (const name of await readdir(folder.skipped).catch(() => [])) {
@@ -39,27 +35,12 @@ export async function removeEnd(folder: RunFolder): Promise<void> {
 }
 
 /** Cuts a file before its first line that is not kept, or that is torn. Streams: traces may be many gigabytes. */
-async function cut(path: string, isKept: (head: string) => boolean): Promise<void> {
+async function cut(path: string, isKept: (head: LineHead) => boolean): Promise<void> {
   if (!existsSync(path)) return;
-  const { size, end } = await endOfKept(path, isKept);
-  if (end < size) await truncate(path, end);
-}
-
-async function endOfKept(
-  path: string,
-  isKept: (head: string) => boolean,
-): Promise<{ size: number; end: number }> {
-  let [size, end, head] = [0, 0, ""];
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-    let start = 0;
-    for (let newline = chunk.indexOf(NEWLINE); newline !== -1; newline = chunk.indexOf(NEWLINE, start)) {
-      head += chunk.toString("latin1", start, Math.min(newline, start + HEAD_BYTES));
-      if (!isKept(head.slice(0, HEAD_BYTES))) return { size: Number.POSITIVE_INFINITY, end };
-      [start, head] = [newline + 1, ""];
-      end = size + start;
-    }
-    if (head.length < HEAD_BYTES) head += chunk.toString("latin1", start, start + HEAD_BYTES);
-    size += chunk.length;
+  let end = 0;
+  for await (const line of lineHeads(path)) {
+    if (!isKept(line)) break;
+    end = line.end;
   }
-  return { size, end };
+  if (end < (await stat(path)).size) await truncate(path, end);
 }

@@ -7,9 +7,8 @@ import { appendJsonl } from "../core/jsonl.ts";
 import { jsonOf, streamLines } from "../core/line-stream.ts";
 import type { Trace } from "../core/trace.ts";
 import { parseLine } from "./failures.ts";
+import { headOf } from "./line-heads.ts";
 import { TraceLine, TracesHeader } from "./wire.ts";
-
-const HEAD = /^\{"step":(\d+),/;
 
 /** Adds the groups of a step, and the header before the first. Throws `MulliganError("io")`. */
 export async function appendTraces(path: string, traces: readonly Trace[]): Promise<void> {
@@ -42,7 +41,6 @@ export async function* scanTraces(path: string): AsyncGenerator<TraceRecord> {
       continue;
     }
     const parse = () => parseLine(TraceLine, value(), where, hint);
-    const step = HEAD.exec(text.text)?.[1];
-    yield { step: step === undefined ? parse().step : Number(step), parse };
+    yield { step: headOf(text.text).step ?? parse().step, parse };
   }
 }
