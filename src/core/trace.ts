@@ -34,14 +34,20 @@ export interface EpisodeTrace {
   reflection: Utterance;
   /** Tokens of the turn that puts the task again. */
   retryPrompt: readonly number[];
-  /** A retry has an `advantage` where retries learn, together with the reflection or alone. */
-  retries: readonly { utterance: Utterance; verdict: Verdict; advantage?: number | null }[];
+  retries: readonly RetryTrace[];
   /** What the verifier says of the retries, whatever a control rewards: their mean, null when none was scored. */
   reward: number | null;
   /** Where reflections alone learn: before normalisation; null = took no part. */
   advantage?: number | null;
   /** Does the reflection hold a complete solution? Absent where the task cannot tell. */
   leaks?: boolean;
+}
+
+export interface RetryTrace {
+  utterance: Utterance;
+  verdict: Verdict;
+  /** Where retries learn, together with the reflection or alone. */
+  advantage?: number | null;
 }
 
 /** First attempts at one problem, where these learn. */

@@ -163,7 +163,6 @@ export const TraceLine = z.discriminatedUnion("kind", [
     attempts: z.array(z.strictObject({ attempt: Utterance, verdict: Verdict, advantage })),
   }),
 ]) satisfies z.ZodType<Trace>;
-export type TraceLine = z.infer<typeof TraceLine>;
 
 /** A line of `metrics.jsonl` or `timings.jsonl`: one optimiser step, under TRL's names; null where a value is not a number. */
 export const StepLine = z.object({ step: z.int().min(0) }).catchall(z.number().nullable());

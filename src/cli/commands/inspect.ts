@@ -1,16 +1,20 @@
 /** `mulligan inspect`: episodes of a run's training in the terminal. Parses, calls, prints. */
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { MulliganError } from "../../core/errors.ts";
 import { printableJson } from "../../core/printable.ts";
 import {
+  type Damage,
   EPISODE_OUTCOMES,
-  type EpisodeOutcome,
+  type EpisodeChoice,
+  missingLines,
   type TracedEpisode,
+  tallyEpisodes,
   tracedEpisodes,
 } from "../../report/index.ts";
-import { runFolderAt } from "../../store/run-folder.ts";
+import { type RunFolder, runFolderAt } from "../../store/run-folder.ts";
 import { type CliContext, positiveInteger } from "../context.ts";
+import { renderDamages } from "../view/damage-view.ts";
+import { renderNoEpisodes } from "../view/no-episodes-view.ts";
 import { renderTraced } from "../view/traced-view.ts";
 
 const HELP = `
@@ -20,9 +24,7 @@ Examples:
   $ mulligan inspect runs/first --outcome leak --json | jq .episode.reflection.text
 `;
 
-interface InspectOptions {
-  step?: number;
-  outcome?: EpisodeOutcome;
+interface InspectOptions extends EpisodeChoice {
   limit: number;
   json?: true;
 }
@@ -47,24 +49,31 @@ export function registerInspect(program: Command, context: CliContext): void {
 
 async function inspect(
   run: string,
-  { limit, json, ...which }: InspectOptions,
-  { stdout, stderr, folder, signal }: CliContext,
+  { limit, json, ...choice }: InspectOptions,
+  { stdout, stderr, folder: current, signal }: CliContext,
 ): Promise<void> {
+  const folder = runFolderAt(resolve(current, run));
   const isColoured = stdout.isTTY === true && !process.env.NO_COLOR;
+  const damages: Damage[] = [];
   let shown = 0;
-  for await (const traced of tracedEpisodes(runFolderAt(resolve(folder, run)), which)) {
+  for await (const traced of tracedEpisodes(folder, choice, (damage) => damages.push(damage))) {
     if (signal.aborted) return;
     if (shown === limit) {
       stderr.write(`there are more; --limit ${2 * limit} shows twice as many\n`);
-      return;
+      break;
     }
     shown++;
     stdout.write(json ? jsonLine(traced) : `${shown > 1 ? "\n" : ""}${renderTraced(traced, isColoured)}\n`);
   }
-  if (shown > 0) return;
-  throw new MulliganError("data", `${run}: holds no such episode`, {
-    hint: "leave out --step or --outcome; metrics.jsonl tells which steps there are",
-  });
+  if (shown === 0) stderr.write(await describeNone(folder, choice));
+  stderr.write(renderDamages([...(await missingLines(folder)), ...damages]));
+}
+
+/** Which episodes there are where none was asked for. */
+async function describeNone(folder: RunFolder, choice: EpisodeChoice): Promise<string> {
+  const all = await tallyEpisodes(folder);
+  const ofStep = choice.step === undefined ? all : await tallyEpisodes(folder, { step: choice.step });
+  return renderNoEpisodes(choice, { ofStep, all });
 }
 
 function jsonLine({ trace, member }: TracedEpisode): string {

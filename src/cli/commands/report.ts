@@ -2,11 +2,12 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { loadTokenizer, type ReportTokenizer, writeReport } from "../../report/index.ts";
+import { type Damage, loadTokenizer, type ReportTokenizer, writeReport } from "../../report/index.ts";
 import { type RunFolder, runFolderAt } from "../../store/run-folder.ts";
 import { readRunConfig } from "../../train/saved-run.ts";
 import { findModel } from "../../train/setup.ts";
 import type { CliContext } from "../context.ts";
+import { renderDamages } from "../view/damage-view.ts";
 
 const HELP = `
 A run leaves its report by itself, also when it is stopped. Make it again after \`mulligan swap\` or \`mulligan transfer\`,
@@ -25,8 +26,13 @@ export function registerReport(program: Command, context: CliContext): void {
     .addHelpText("after", HELP)
     .action(async (run: string) => {
       const folder = runFolderAt(resolve(context.folder, run));
-      const path = await writeReport(folder.dir, { tokenizer: await tokenizerOf(folder) });
+      const damages: Damage[] = [];
+      const path = await writeReport(folder.dir, {
+        tokenizer: await tokenizerOf(folder),
+        onDamaged: (damage) => damages.push(damage),
+      });
       context.stdout.write(`${path}\n`);
+      context.stderr.write(renderDamages(damages));
     });
 }
 

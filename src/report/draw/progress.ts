@@ -26,7 +26,7 @@ export function warningsSection({ warnings, skipped, metrics }: RunData): Html |
     .slice(0, MOST_WARNINGS)
     .map(
       ({ step, kind, message, hint }) =>
-        html`<li><span class="badge warn">step ${step} · ${pagePlain(kind, 60).replaceAll("_", " ")}</span> <bdi>${shown(message)}</bdi>${hint !== undefined && html`<br /><span class="note"><bdi>${shown(hint)}</bdi></span>`}</li>`,
+        html`<li><span class="badge warn">step ${step} · ${pagePlain(kind, 60).replaceAll("_", " ")}</span> <bdi>${shown(message)}</bdi><br /><span class="note"><bdi>${shown(hint)}</bdi></span></li>`,
     )}</ul>
   ${rest > 0 && html`<p class="note">${rest} more in <code>warnings.jsonl</code>.</p>`}
 </section>`;

@@ -1,6 +1,6 @@
 /** The files of a run folder as a report reads them: what it shows must be there, what it does not know may be. */
 import { z } from "zod";
-import type { Comparison, SwapCell, TransferRow } from "../../evaluate/index.ts";
+import { type Comparison, SavedEvaluation, type SwapCell, type TransferRow } from "../../evaluate/index.ts";
 
 const count = z.int().min(0);
 /** JSON writes NaN as null. */
@@ -10,13 +10,6 @@ const number = z
   .transform((value) => value ?? Number.NaN);
 const interval = z.object({ estimate: number, low: number, high: number });
 const contrast = z.object({ start: interval, trained: interval, gain: interval });
-const decoding = z.object({
-  temperature: z.number(),
-  topP: z.number(),
-  topK: z.number(),
-  maxTokens: z.number(),
-});
-const decodings = z.object({ attempt: decoding, reflection: decoding, retry: decoding });
 
 export const AnyObject = z.record(z.string(), z.unknown());
 
@@ -31,23 +24,13 @@ export const RunConfig = z.looseObject({
 });
 export type RunConfig = z.infer<typeof RunConfig>;
 
-/** A line of `warnings.jsonl`. */
-export const Warning = z.looseObject({
-  step: count,
-  kind: z.string(),
-  message: z.string(),
-  hint: z.string().optional(),
-});
-export type Warning = z.infer<typeof Warning>;
-
-const counts = z.object({ problems: count, failures: count, unscored: count });
-export type EvaluationCounts = z.infer<typeof counts>;
-export const Counted = z.object({ counts });
+/** Of an evaluation how much there was to evaluate. */
+export const Counted = SavedEvaluation.pick({ counts: true });
 
 /** Of results.json. */
 export const ComparisonFile = z.object({
   task: z.string(),
-  decoding: decodings,
+  decoding: SavedEvaluation.shape.decoding,
   seed: z.int(),
   bootstrap: z.object({ seed: z.int(), resamples: z.int() }),
   counts: z.object({

@@ -1,8 +1,11 @@
 /** One episode after the other out of a run's traces, by step and by what came of it. Streams; shows nothing. */
+import { existsSync } from "node:fs";
 import type { Verdict } from "../../core/task.ts";
 import type { Trace } from "../../core/trace.ts";
 import type { RunFolder } from "../../store/run-folder.ts";
+import { holdsRun } from "../../store/run-settings.ts";
 import { scanTraces } from "../../store/traces.ts";
+import { type Damage, damageOf, type Finding, findingOf } from "./damage.ts";
 import { readSettings } from "./run-data.ts";
 
 /** An episode of a group of reflections, or an attempt of a group of attempts, by its place in it. */
@@ -20,21 +23,62 @@ export interface EpisodeChoice {
   outcome?: EpisodeOutcome;
 }
 
-/** In the order of training. Throws `MulliganError("data")` when the folder holds no run, or no traces that can be read. */
+/**
+ * In the order of training. Tells of settings and groups that are damaged, and goes on without them. Throws
+ * `MulliganError("data")` when the folder holds no run, or traces of which no more can be read.
+ */
 export async function* tracedEpisodes(
   folder: RunFolder,
   { step, outcome }: EpisodeChoice = {},
+  onDamaged: (damage: Damage) => void = () => {},
 ): AsyncGenerator<TracedEpisode> {
-  await readSettings(folder);
+  const tell = async (finding: Finding) => onDamaged(await damageOf(folder, finding));
+  try {
+    await readSettings(folder);
+  } catch (error) {
+    if (!holdsRun(folder)) throw error;
+    await tell(findingOf(error));
+  }
+  if (!existsSync(folder.traces)) return;
   for await (const record of scanTraces(folder.traces)) {
     if (step !== undefined && record.step > step) return; // steps only grow
     if (step !== undefined && record.step !== step) continue;
-    const trace = record.parse();
-    const members = trace.kind === "reflections" ? trace.episodes : trace.attempts;
-    for (const member of members.keys()) {
-      if (outcome === undefined || outcomesOf(trace, member).includes(outcome)) yield { trace, member };
+    try {
+      yield* episodesIn(record.parse(), outcome);
+    } catch (error) {
+      await tell(findingOf(error, record.step));
     }
   }
+}
+
+function* episodesIn(trace: Trace, outcome: EpisodeOutcome | undefined): Generator<TracedEpisode> {
+  const members = trace.kind === "reflections" ? trace.episodes : trace.attempts;
+  for (const member of members.keys()) {
+    if (outcome === undefined || outcomesOf(trace, member).includes(outcome)) yield { trace, member };
+  }
+}
+
+/** How many episodes there are, of which steps, and what came of them; one may have several outcomes. */
+export interface EpisodeTally {
+  episodes: number;
+  firstStep: number;
+  lastStep: number;
+  outcomes: ReadonlyMap<EpisodeOutcome, number>;
+}
+
+/** Of all steps, or of one. Throws what `tracedEpisodes` throws. */
+export async function tallyEpisodes(
+  folder: RunFolder,
+  choice: Pick<EpisodeChoice, "step"> = {},
+): Promise<EpisodeTally> {
+  const outcomes = new Map<EpisodeOutcome, number>();
+  let [episodes, firstStep, lastStep] = [0, 0, 0];
+  for await (const { trace, member } of tracedEpisodes(folder, choice)) {
+    if (episodes++ === 0) firstStep = trace.step;
+    lastStep = trace.step;
+    for (const outcome of outcomesOf(trace, member)) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  }
+  return { episodes, firstStep, lastStep, outcomes };
 }
 
 function outcomesOf(trace: Trace, member: number): EpisodeOutcome[] {

@@ -3,6 +3,7 @@ import { MulliganError } from "../../core/errors.ts";
 import type { Trace } from "../../core/trace.ts";
 import type { TraceRecord } from "../../store/traces.ts";
 import { attemptsTrace, codePoints, reflectionsTrace, utterance } from "../fake-run.test.kit.ts";
+import type { Finding } from "./damage.ts";
 import type { Decode } from "./pieces.ts";
 import { keepGroups } from "./training-groups.ts";
 
@@ -18,7 +19,7 @@ async function* stream(traces: readonly Trace[]): AsyncGenerator<TraceRecord> {
   }
 }
 const keep = (traces: readonly Trace[], options: { mostBytes: number; decode?: Decode }) =>
-  keepGroups(stream(traces), { ...options, onDamaged: expect.unreachable });
+  keepGroups(stream(traces), { ...options, onDamaged: () => expect.unreachable() });
 
 const run = (steps: number, groups = 1) =>
   Array.from({ length: steps * groups }, (_, i) => reflectionsTrace(1 + Math.floor(i / groups), "sf"));
@@ -49,7 +50,7 @@ describe("keepGroups", () => {
   });
 
   test("shows the others of a step where one cannot be read", async () => {
-    const damaged: string[] = [];
+    const damaged: Finding[] = [];
     async function* torn(): AsyncGenerator<TraceRecord> {
       yield* stream([reflectionsTrace(1, "s")]);
       const parse = () => {
@@ -58,9 +59,9 @@ describe("keepGroups", () => {
       yield { step: 1, parse };
       yield* stream([reflectionsTrace(1, "f")]);
     }
-    const onDamaged = (problem: string) => damaged.push(problem);
+    const onDamaged = (finding: Finding) => damaged.push(finding);
     const { groups } = await keepGroups(torn(), { mostBytes: 1e6, onDamaged });
-    expect([groups.length, damaged]).toEqual([2, ["line 3: not JSON"]]);
+    expect([groups.length, damaged]).toEqual([2, [{ problem: "line 3: not JSON", remedy: { from: 1 } }]]);
   });
 
   test("keeps as many groups of a step as fit, of the first and the last step at least", async () => {

@@ -2,9 +2,9 @@
  * The groups of training that a page of bounded size can show: of the first, the last and evenly spaced steps. Reads a
  * run's traces once, as a stream, and keeps no more of them than it is allowed to show.
  */
-import { MulliganError } from "../../core/errors.ts";
-import type { Trace } from "../../core/trace.ts";
+import type { RetryTrace, Trace } from "../../core/trace.ts";
 import type { TraceRecord } from "../../store/traces.ts";
+import { type Finding, findingOf } from "./damage.ts";
 import type { PageEpisode, PageGroup, PageRetry } from "./page-data.ts";
 import { pagePlain, pageText, pageVerdict } from "./page-text.ts";
 import type { Decode } from "./pieces.ts";
@@ -34,7 +34,7 @@ export interface KeepOptions {
   /** Show token by token where something was learnt. */
   decode?: Decode | undefined;
   /** Told of a group that cannot be read; the others are shown. */
-  onDamaged(problem: string): void;
+  onDamaged(finding: Finding): void;
 }
 
 /** Whatever of the traces fits. Only what may be kept is parsed. */
@@ -89,7 +89,7 @@ function stepFrom(
 ): Step {
   const groups: PageGroup[] = [];
   let bytes = 0;
-  for (const { parse } of records) {
+  for (const { step, parse } of records) {
     try {
       const group = groupFrom(parse(), decode);
       const more = Buffer.byteLength(JSON.stringify(group));
@@ -97,8 +97,7 @@ function stepFrom(
       groups.push(group);
       bytes += more;
     } catch (error) {
-      if (!(error instanceof MulliganError)) throw error;
-      onDamaged(error.message);
+      onDamaged(findingOf(error, step));
     }
   }
   return { place, groups, all: records.length, bytes };
@@ -131,9 +130,7 @@ function groupFrom(trace: Trace, decode: Decode | undefined): PageGroup {
   };
 }
 
-type Retry = Extract<Trace, { kind: "reflections" }>["episodes"][number]["retries"][number];
-
-function retryFrom({ utterance, verdict, advantage }: Retry, decode: Decode | undefined): PageRetry {
+function retryFrom({ utterance, verdict, advantage }: RetryTrace, decode: Decode | undefined): PageRetry {
   const isLearnt = advantage !== undefined;
   return {
     retry: pageText(utterance, isLearnt ? decode : undefined),
