@@ -6,6 +6,7 @@ import { findCheckpoint, verifyCheckpoint } from "../store/checkpoints.ts";
 import { type RunFolder, runFolderAt } from "../store/run-folder.ts";
 import { isTaskFile } from "../tasks/load-task.ts";
 import type { MulliganConfig } from "../train/config.ts";
+import { readRunConfig } from "../train/saved-run.ts";
 import { holdsWeights } from "../train/setup.ts";
 import { type ConfigFile, loadConfigFile, type PartialConfig, resolveConfig } from "./config.ts";
 import { flagsFromOptions } from "./flags.ts";
@@ -51,14 +52,10 @@ export async function configFromOptions(
   const owners =
     checkpoint === undefined ? [] : [at(checkpoint), at(dirname(checkpoint))].filter(hasFailures);
   const owner = owners.find((run) => existsSync(run.config));
-  const loaded =
-    discover || config !== undefined
-      ? await loadConfigFile(config ?? owner?.config, context.folder)
-      : undefined;
-  let file = owner && config === undefined ? loaded : loaded && withAbsolutePaths(loaded, context.folder);
+  let file = await fileFor({ config, owner, discover }, context);
   if (resume && config === undefined) {
     const run = at(resolveConfig({ ...sources, ...(file && { file }) }).outputDir);
-    if (existsSync(run.config)) file = await loadConfigFile(run.config, context.folder);
+    if (existsSync(run.config)) file = await settingsOf(run);
   }
   // The shipped model was made with its own wording: who names no other model and no task gets its preset.
   const named = { ...Object(file?.values), ...flags };
@@ -67,6 +64,26 @@ export async function configFromOptions(
   const settings = resolveConfig({ ...fallback, ...sources, ...(file && { file }) });
   return { ...settings, ...absolutePaths(settings, context.folder) };
 }
+
+/** The configuration file that is named, else the settings of the run that a model is taken from, else the folder's file. */
+async function fileFor(
+  {
+    config,
+    owner,
+    discover,
+  }: { config?: string | undefined; owner?: RunFolder | undefined; discover: boolean },
+  { folder }: CliContext,
+): Promise<ConfigFile | undefined> {
+  if (!discover && config === undefined) return undefined;
+  if (owner && config === undefined) return settingsOf(owner);
+  const loaded = await loadConfigFile(config, folder);
+  return loaded && withAbsolutePaths(loaded, folder);
+}
+
+const settingsOf = async (run: RunFolder): Promise<ConfigFile> => ({
+  path: run.config,
+  values: await readRunConfig(run),
+});
 
 function withAbsolutePaths(file: ConfigFile, folder: string): ConfigFile {
   if (typeof file.values !== "object" || file.values === null) return file;
@@ -111,6 +128,8 @@ export async function checkpointFrom({ checkpoint }: Options): Promise<{ checkpo
 export function positiveInteger(name: string): (text: string) => number {
   return (text) => {
     if (/^[1-9]\d*$/.test(text)) return Number(text);
-    throw new MulliganError("config", `${name}: must be a whole number of at least 1, got ${text}`);
+    throw new MulliganError("config", `${name}: must be a whole number of at least 1, got ${text}`, {
+      hint: `1, 2, 3 and so on: --${name} 5`,
+    });
   };
 }

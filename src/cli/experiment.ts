@@ -20,6 +20,7 @@ import type { CliContext } from "./context.ts";
 import { leaveReport } from "./leave-report.ts";
 import { downloadOptions } from "./view/download-view.ts";
 import { createExperimentView } from "./view/experiment-view.ts";
+import { renderProducts } from "./view/finished-view.ts";
 import { checkMemory } from "./view/memory-view.ts";
 import { closeSetup } from "./view/profile-view.ts";
 import { listWarnings } from "./view/warnings-view.ts";
@@ -105,9 +106,7 @@ export async function experiment(
       if (examples) {
         stdout.write(`\n${renderExamples(results.examples, setup.task, setup.problems.test)}\n`);
       }
-      stdout.write(`\nEverything lies in ${folder.dir}\n`);
-      stdout.write(`To look at, in a browser: ${folder.reportPage}\n`);
-      stdout.write(`The trained model, for transformers and others: ${folder.model}\n`);
+      stdout.write(`\nEverything lies in ${folder.dir}\n${renderProducts(folder)}`);
     });
   } finally {
     view.end();

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { MulliganError } from "../../core/errors.ts";
 import { type CliContext, configFromOptions, type Options } from "../context.ts";
 import { experiment } from "../experiment.ts";
+import { tellFinished } from "../finished.ts";
 import { addConfigFlags, GROUPS, type GroupName } from "../flags.ts";
 import { dryRun } from "../view/plan-view.ts";
 
@@ -74,6 +75,8 @@ export function registerTrain(program: Command, context: CliContext): void {
       const { failures, from, fork, allowMismatch = false, resume = false, clean = false } = options;
       if (options.dryRun)
         return dryRun(config, failures === undefined ? "run" : "train", { resume, clean }, context);
+      const isOnlyResumed = resume && !clean && failures === undefined && from === undefined;
+      if (isOnlyResumed && (await tellFinished(config, context))) return;
       const command = {
         ...{ resume, clean, allowMismatch },
         ...(failures !== undefined && { failures }),
