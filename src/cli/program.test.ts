@@ -146,7 +146,8 @@ describe("mistakes end with code 1, the rule and a hint", () => {
 
   test("an option that counts", async () => {
     const { code, err } = await run("sample", "--count", "0");
-    expect([code, err]).toEqual([1, "error: count: must be a whole number of at least 1, got 0\n"]);
+    const rule = "count: must be a whole number of at least 1, got 0";
+    expect([code, err]).toEqual([1, `error: ${rule}\nhint: 1, 2, 3 and so on: --count 5\n`]);
   });
 });
 

@@ -78,12 +78,45 @@ describe("from the command line", () => {
   test.each([
     [["inspect", "/nowhere"], /^error: \/nowhere: must be the folder of a run, got no config\.json\nhint: /],
     [["report", "/nowhere"], /^error: \/nowhere: must be the folder of a run, got no config\.json\nhint: /],
-    [["inspect", "RUN", "--step", "99"], /: holds no such episode\nhint: leave out --step or --outcome/],
+    [["inspect", "RUN", "--step", "-1"], /^error: step: must be .* at least 1, got -1\nhint: .*--step 5\n$/],
+    [["inspect", "RUN", "--limit", "0"], /^error: limit: must be .* at least 1, got 0\nhint: .*--limit 5\n$/],
+    [
+      ["inspect", "RUN/checkpoint-3"],
+      /^error: .*: must be the folder of a run, got a checkpoint of one\nhint: .*mulligan inspect \S*run --step 3 /,
+    ],
     [["inspect", "RUN", "--outcome", "good"], /good.*Allowed choices are rescued, not-rescued/],
   ])("%j tells the mistake", async (argv, message) => {
-    const { code, err } = await runArgv(argv.map((arg) => (arg === "RUN" ? output : arg)));
+    const { code, err } = await runArgv(argv.map((arg) => arg.replace("RUN", output)));
     expect(code).toBe(1);
     expect(err).toMatch(message);
+  });
+});
+
+describe("mulligan inspect, where no episode is as asked for,", () => {
+  const say = async (...argv: string[]) => {
+    const { code, out, err } = await runArgv(["inspect", ...argv]);
+    expect([code, out]).toEqual([0, ""]);
+    return err;
+  };
+
+  test("says how many there are, of which steps and outcomes", async () => {
+    expect(await say(output, "--step", "99")).toBe("no episodes of step 99: there are 36, of steps 1 to 3\n");
+    const dir = await writeFakeRun(join(folder, "kinds"), {
+      traces: [reflectionsTrace(1, "sfs"), reflectionsTrace(2, "ff")],
+    });
+    expect(await say(dir, "--outcome", "leak", "--json")).toBe(
+      "no episodes are leak: there are 5, by outcome rescued 2, not-rescued 3, dead 2\n",
+    );
+    expect(await say(dir, "--outcome", "rescued", "--step", "2")).toBe(
+      "no episodes of step 2 are rescued: there are 2, by outcome not-rescued 2, dead 2\n",
+    );
+    const one = await writeFakeRun(join(folder, "one"), { traces: [reflectionsTrace(4, "s")] });
+    expect(await say(one, "--step", "1")).toBe("no episodes of step 1: there are 1, all of step 4\n");
+  });
+
+  test("and of a run without a step that there are none yet", async () => {
+    const dir = await writeFakeRun(join(folder, "begun"), {});
+    expect(await say(dir)).toBe("no episodes: the run has traced no training step\n");
   });
 });
 
@@ -236,6 +269,11 @@ describe.skipIf(!executablePath)(
 
       const real = await open(join(output, "report.html"), { viewport: { width: 360, height: 740 } });
       expect(await fitsWidth(real.page)).toBe(true);
+      for (const link of await real.page.locator("nav a").all()) {
+        const box = (await link.boundingBox())!;
+        expect(box.x).toBeGreaterThanOrEqual(0);
+        expect(box.x + box.width).toBeLessThanOrEqual(360);
+      }
       await real.close();
     });
 

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, isAbsolute } from "node:path";
 import type { PageData } from "../read/page-data.ts";
 import { pagePlain } from "../read/page-text.ts";
 import type { RunData } from "../read/run-data.ts";
@@ -66,7 +66,7 @@ function heading(run: RunData): Html {
   const { model, seed, learnFrom, maxSteps } = config;
   const step = metrics.at(-1)?.step ?? 0;
   const facts: [string, string | number][] = [
-    ["model", shown(model)],
+    ["model", shown(isAbsolute(model) ? basename(model) : model)],
     ["learns from", shown(learnFrom)],
     ...(typeof config.reward === "string" && config.reward !== "verifier"
       ? [["reward", shown(config.reward)] as [string, string]]
