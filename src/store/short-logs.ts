@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { streamLines } from "../core/line-stream.ts";
 import { shellWord } from "../core/shell.ts";
-import { wayBack } from "./checkpoints.ts";
+import { checkpointSteps, wayBack } from "./checkpoints.ts";
 import { headOf, lineHeads } from "./line-heads.ts";
 import { latestCheckpoint, type RunFolder } from "./run-folder.ts";
 import { StepLine } from "./wire.ts";
@@ -41,7 +41,11 @@ export async function shortLogs(folder: RunFolder): Promise<ShortLog[]> {
 /** What to do about lines that are missing or damaged from a step on, as a command. */
 export async function wayForward(folder: RunFolder, from: number): Promise<string> {
   const { step: saved = 0 } = (await latestCheckpoint(folder).catch(() => undefined)) ?? {};
-  if (saved >= from) return wayBack(folder, from);
+  if (saved >= from) {
+    // to look at a run is no reason to begin it again
+    const hasWayBack = (await checkpointSteps(folder)).some((step) => step < from);
+    return hasWayBack ? wayBack(folder, from) : "take it from a copy of the run: no checkpoint is before it";
+  }
   return `the run writes it anew when it goes on: mulligan train --output-dir ${shellWord(folder.dir)} --resume`;
 }
 

@@ -116,7 +116,7 @@ describe("mulligan inspect, where no episode is as asked for,", () => {
 
   test("and of a run without a step that there are none yet", async () => {
     const dir = await writeFakeRun(join(folder, "begun"), {});
-    expect(await say(dir)).toBe("no episodes: the run has traced no training step\n");
+    expect(await say(dir)).toBe("no episodes: none stands in the run's traces.jsonl\n");
   });
 });
 

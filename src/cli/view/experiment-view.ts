@@ -13,6 +13,41 @@ export interface ExperimentView {
 }
 
 export function createExperimentView(stream: ProgressStream, maxSteps: number): ExperimentView {
+  const { advance, print, end } = createStages(stream);
+  return {
+    end,
+    show(event) {
+      switch (event.type) {
+        case "collect-begun":
+          return advance("collect", 0, event.total);
+        case "collecting":
+          return advance("collect", event.done, event.total, { note: `${event.failures} failures` });
+        case "collected":
+          end();
+          for (const line of describeCollected(event)) print(line);
+          return;
+        case "evaluating":
+          return advance(event.stage, event.done, event.total);
+        case "step":
+          return advance("train", event.step, maxSteps, factsOf(event), event.step - 1);
+        case "warning":
+          return print(renderWarning(event));
+        case "evaluation":
+          return print(`step ${event.step}, validation: ${describe(event.metrics)}`);
+        case "checkpoint":
+          return print(`checkpoint: ${event.path}`);
+        case "logging":
+          return print(`warning: ${printable(event.message)}`);
+        case "stopped":
+        case "done":
+          return end();
+      }
+    },
+  };
+}
+
+/** The stage under way, if any, and lines between stages. */
+function createStages(stream: ProgressStream) {
   let stage: string | undefined;
   let progress: Progress | undefined;
   // a stage is first heard of when some of it is done: it began when the one before it ended
@@ -40,48 +75,26 @@ export function createExperimentView(stream: ProgressStream, maxSteps: number): 
     stream.write(`${line}\n`);
     idleSince = performance.now();
   };
+  return { advance, print, end };
+}
 
+type EventOf<Type> = Extract<ExperimentEvent, { type: Type }>;
+
+function describeCollected({ failures, attempted, truncated, limit }: EventOf<"collected">): string[] {
+  const lines = [`collected ${failures} failures in ${attempted} attempts`];
+  if (truncated > MANY_CUT) {
+    const share = `${Math.round(100 * truncated)} %`;
+    lines.push(
+      `warning: ${share} of the failed attempts were cut at ${limit} tokens; --max-attempt-length raises that`,
+    );
+  }
+  return lines;
+}
+
+function factsOf({ metrics, timings }: EventOf<"step">): ProgressFacts {
   return {
-    end,
-    show(event) {
-      switch (event.type) {
-        case "collect-begun":
-          return advance("collect", 0, event.total);
-        case "collecting":
-          return advance("collect", event.done, event.total, { note: `${event.failures} failures` });
-        case "collected":
-          end();
-          print(`collected ${event.failures} failures in ${event.attempted} attempts`);
-          if (event.truncated > MANY_CUT) {
-            const share = `${Math.round(100 * event.truncated)} %`;
-            print(
-              `warning: ${share} of the failed attempts were cut at ${event.limit} tokens; --max-attempt-length raises that`,
-            );
-          }
-          return;
-        case "evaluating":
-          return advance(event.stage, event.done, event.total);
-        case "step": {
-          const { metrics, timings, step } = event;
-          const facts = {
-            ...(metrics.reward !== undefined && { reward: metrics.reward }),
-            tokensPerSecond: timings.tokens_per_second,
-          };
-          return advance("train", step, maxSteps, facts, step - 1);
-        }
-        case "warning":
-          return print(renderWarning(event));
-        case "evaluation":
-          return print(`step ${event.step}, validation: ${describe(event.metrics)}`);
-        case "checkpoint":
-          return print(`checkpoint: ${event.path}`);
-        case "logging":
-          return print(`warning: ${printable(event.message)}`);
-        case "stopped":
-        case "done":
-          return end();
-      }
-    },
+    ...(metrics.reward !== undefined && { reward: metrics.reward }),
+    tokensPerSecond: timings.tokens_per_second,
   };
 }
 

@@ -1,12 +1,12 @@
 /** What `mulligan inspect` says when a run has no episode of the kind that was asked for: which ones it has. */
-import type { EpisodeChoice, EpisodeTally } from "../../report/index.ts";
+import { EPISODE_OUTCOMES, type EpisodeChoice, type EpisodeTally } from "../../report/index.ts";
 
 /** `ofStep`: of the step that was asked for, `all`: of the run. */
 export function renderNoEpisodes(
   { step, outcome }: EpisodeChoice,
   { ofStep, all }: { ofStep: EpisodeTally; all: EpisodeTally },
 ): string {
-  if (all.episodes === 0) return "no episodes: the run has traced no training step\n";
+  if (all.episodes === 0) return "no episodes: none stands in the run's traces.jsonl\n";
   if (step !== undefined && ofStep.episodes === 0) {
     const { firstStep, lastStep } = all;
     const which =
@@ -15,6 +15,8 @@ export function renderNoEpisodes(
   }
   const found = step === undefined ? all : ofStep;
   const of = step === undefined ? "" : ` of step ${step}`;
-  const kinds = [...found.outcomes].map(([name, count]) => `${name} ${count}`).join(", ");
-  return `no episodes${of} are ${outcome}: there are ${found.episodes}, by outcome ${kinds}\n`;
+  const kinds = EPISODE_OUTCOMES.filter((name) => found.outcomes.has(name)).map(
+    (name) => `${name} ${found.outcomes.get(name)}`,
+  );
+  return `no episodes${of} are ${outcome}: there are ${found.episodes}, by outcome ${kinds.join(", ")}\n`;
 }

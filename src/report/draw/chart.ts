@@ -2,7 +2,7 @@
  * A curve as a figure: a drawing for the eye, a line that says where it begins and ends, and every number in a table.
  * Drawn here and not in the browser, so that it needs no script; colours come from the page's style.
  */
-import type { Curve, Point } from "../read/curves.ts";
+import type { Curve, Point } from "../read/curve.ts";
 import { type Html, html } from "./html.ts";
 import { formatValue, niceTicks } from "./ticks.ts";
 

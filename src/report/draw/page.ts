@@ -23,7 +23,7 @@ const SCRIPTS = [
   "episode-list.js",
   "episode-browser.js",
 ];
-const STYLES = ["page.css", "figures.css", "episodes.css"];
+const STYLES = ["page.css", "tables.css", "figures.css", "episodes.css"];
 
 export function renderPage(run: RunData, data: PageData, notes: readonly string[]): string {
   const style = STYLES.map(asset).join("\n");

@@ -1,5 +1,5 @@
 /** Round numbers for an axis, and numbers as a chart writes them. */
-import type { Curve } from "../read/curves.ts";
+import type { Curve } from "../read/curve.ts";
 
 const STEPS = [1, 2, 2.5, 5, 10];
 /** Values that differ by less, relative to their size, differ by rounding. */

@@ -3,6 +3,19 @@
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const selectById = (/** @type {string} */ id) => /** @type {HTMLSelectElement} */ (byId(id));
 
+/**
+ * Does an item fit what was chosen? "" = any.
+ * @param {Item} item
+ * @param {{ step: string, outcome: string, words: string }} wanted
+ */
+function isWanted(item, { step, outcome, words }) {
+  return (
+    (step === "" || item.step === Number(step)) &&
+    (outcome === "" || item.outcomes.includes(outcome)) &&
+    (words === "" || item.words().toLowerCase().includes(words))
+  );
+}
+
 /** @param {PageData} data */
 function startBrowser({ groups, failures }) {
   const all = { training: trainingItems(groups), test: testItems(failures) };
@@ -36,13 +49,8 @@ function startBrowser({ groups, failures }) {
   };
 
   const filter = () => {
-    const words = query.value.toLowerCase();
-    shown = itemsOfSource().filter(
-      (item) =>
-        (step.value === "" || item.step === Number(step.value)) &&
-        (outcome.value === "" || item.outcomes.includes(outcome.value)) &&
-        (words === "" || item.words().toLowerCase().includes(words)),
-    );
+    const wanted = { step: step.value, outcome: outcome.value, words: query.value.toLowerCase() };
+    shown = itemsOfSource().filter((item) => isWanted(item, wanted));
     byId("count").textContent = `${grouped(shown.length)} of ${grouped(itemsOfSource().length)} episodes.`;
     list.show(shown);
     choose(0);

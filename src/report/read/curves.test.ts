@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { curveFigure } from "../draw/chart.ts";
 import { formatValue, niceTicks } from "../draw/ticks.ts";
-import { type Curve, curvesOf } from "./curves.ts";
+import type { Curve } from "./curve.ts";
+import { curvesOf } from "./curves.ts";
 import type { RunData } from "./run-data.ts";
 
 const run = (changes: Partial<RunData>) =>
