@@ -117,7 +117,7 @@ describe("refused, before anything is sampled:", () => {
     [
       "settings that are no run's",
       (run) => edit(join(run, "config.json"), (config) => ({ ...config, hidden_size: 16 })),
-      /config\.json: must be the settings of the run in \S+, got Unrecognized key: "hidden_size"\nhint: .*trainer_state\.json/,
+      /config\.json: must be the settings of the run in .*, got Unrecognized key: "hidden_size"\nhint: .*trainer_state\.json/,
     ],
     [
       "a file that is cut off",
