@@ -42,7 +42,7 @@ describe("a damaged run", () => {
     const { page, damages } = await pageAndDamages(dir);
     const problem = "traces.jsonl: must have every group of the steps up to 2, got 1 of the 2 of step 2";
     expect(page).toContain(`<p class="note">Damaged: ${problem}.</p>`);
-    expect(page).toContain("`mulligan report` tells in a terminal what to do about damage.");
+    expect(page).toContain("In a terminal mulligan report tells what to do about damage.");
     expect(page).not.toContain(root);
     const hint = expect.stringContaining(`mulligan train --output-dir ${dir} --resume --from checkpoint-1`);
     expect(damages).toEqual([{ problem, hint }]);

@@ -70,7 +70,7 @@ export async function renderReportPage(
     ...(test.all > 0 ? [`Failures of the test problems: ${shownOf(test.failures.length, test.all)}.`] : []),
     ...(tokenizer ? [] : ["Texts are not shown token by token: the model's tokenizer was not found."]),
     ...damages.map(({ problem }) => `Damaged: ${problem}.`),
-    ...(damages.length > 0 ? ["`mulligan report` tells in a terminal what to do about damage."] : []),
+    ...(damages.length > 0 ? ["In a terminal mulligan report tells what to do about damage."] : []),
   ];
   return renderPage(run, { groups: kept.groups, failures: test.failures }, notes);
 }

@@ -7,6 +7,8 @@ import { createReadStream } from "node:fs";
 const HEAD = /^\{"step":(\d+)[,}](?:"split":"(\w+)")?/;
 const HEAD_BYTES = 64;
 const NEWLINE = 0x0a;
+/** Read at once: a file of gigabytes takes about half the time that it takes in blocks of 64 KiB. */
+const BLOCK_BYTES = 2 ** 20;
 
 export interface LineHead {
   /** Undefined in a header, and where the line is damaged. */
@@ -24,7 +26,8 @@ export function headOf(text: string): LineHead {
 /** Of every whole line in order, with the byte that follows its newline. Throws what reading the file throws. */
 export async function* lineHeads(path: string): AsyncGenerator<LineHead & { end: number }> {
   let [read, head] = [0, ""];
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+  const chunks = createReadStream(path, { highWaterMark: BLOCK_BYTES }) as AsyncIterable<Buffer>;
+  for await (const chunk of chunks) {
     let start = 0;
     for (let newline = chunk.indexOf(NEWLINE); newline !== -1; newline = chunk.indexOf(NEWLINE, start)) {
       head += chunk.toString("latin1", start, Math.min(newline, start + HEAD_BYTES));

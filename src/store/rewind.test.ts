@@ -18,14 +18,14 @@ test("cuts the logs after the newest checkpoint's step", async () => {
   await writeFile(folder.latest, "checkpoint-2\n");
   await writeFile(folder.metrics, lines([1, 2, 3, 4]));
   await writeFile(folder.timings, lines([1, 2, 3, 4]));
-  // more than a stream's chunk of 64 KiB, so that lines lie across chunks
-  const many = Array.from({ length: 9000 }, (_, i) => Math.floor(i / 3000) + 1);
+  // more than a block of 1 MiB, so that lines lie across blocks
+  const many = Array.from({ length: 60_000 }, (_, i) => Math.floor(i / 20_000) + 1);
   const header = '{"kind":"traces","version":1}\n';
   await writeFile(folder.traces, header + lines(many));
   await rewindRun(folder);
   expect(await text(folder.metrics)).toBe(lines([1, 2]));
   expect(await text(folder.timings)).toBe(lines([1, 2]));
-  expect(await text(folder.traces)).toBe(header + lines(many.slice(0, 6000)));
+  expect(await text(folder.traces)).toBe(header + lines(many.slice(0, 40_000)));
 });
 
 test("takes back the warnings and the kept batches of steps that will be taken again", async () => {
@@ -48,16 +48,16 @@ test("cuts a line that was half written", async () => {
 test("a log that is nothing but a torn line becomes empty, however long that line is", async () => {
   await writeFile(folder.latest, "checkpoint-2\n");
   await writeFile(folder.metrics, '{"st');
-  await writeFile(folder.traces, `{"step":1,"text":"${"x".repeat(200_000)}`);
+  await writeFile(folder.traces, `{"step":1,"text":"${"x".repeat(2_000_000)}`);
   await rewindRun(folder);
   expect(await text(folder.metrics)).toBe("");
   expect(await text(folder.traces)).toBe("");
 });
 
-test("reads the step of lines that begin at the end of a chunk or are longer than one", async () => {
+test("reads the step of lines that begin at the end of a block or are longer than one", async () => {
   await writeFile(folder.latest, "checkpoint-2\n");
-  for (const length of [65_500, 65_530, 200_000]) {
-    const long = `{"step":1,"text":"${"x".repeat(length)}"}\n`;
+  for (const length of [2 ** 20 - 21, 2 ** 20 - 24, 2 ** 20 - 31, 3 * 2 ** 20]) {
+    const long = `{"step":1,"text":"${"x".repeat(length)}"}\n`; // 21 bytes more
     await writeFile(folder.traces, `${long}${lines([2, 3])}${long}`);
     await rewindRun(folder);
     expect(await text(folder.traces)).toBe(long + lines([2]));
