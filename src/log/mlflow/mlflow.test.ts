@@ -118,6 +118,23 @@ test("a run that goes on appends to the same one, every step once", async () => 
   expect(server.runs.run0!.status).toBe("FINISHED");
 });
 
+test("a run that went back and is validated at other steps tells of those, and of no other twice", async () => {
+  const first = open();
+  first.log(evaluation(0));
+  for (const number of [1, 2, 3, 4]) first.log(step(number));
+  first.log(evaluation(4));
+  await first.close("stopped");
+  const second = open({ resumedFrom: 2 });
+  for (const number of [3, 4]) {
+    second.log(step(number));
+    second.log(evaluation(number));
+  }
+  await second.close("finished");
+  const { metrics } = server.runs.run0!;
+  expect([0, 3, 4].map((number) => metrics[`eval/rescue@${number}`])).toEqual([[0.5], [0.5], [0.5]]);
+  expect(stepsOf("run0")).toEqual([1, 2, 3, 4].map((number) => [number, [number / 8]]));
+});
+
 test("a run that goes on with nothing left to tell is finished there, too", async () => {
   const first = open();
   first.log(step(1));
