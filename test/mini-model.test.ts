@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { summarize } from "../src/evaluate/index.ts";
 import { countdownSplit } from "../src/tasks/index.ts";
 import { MulliganConfig } from "../src/train/config.ts";
-import { evaluate } from "../src/train/experiment.ts";
+import { evaluate } from "../src/train/evaluations.ts";
 import { presetConfig } from "../src/train/presets.ts";
 import { modelFolder, openSetup } from "../src/train/setup.ts";
 

@@ -1,6 +1,6 @@
 /** Work on a long list in batches, so that progress can be told between them. Results do not depend on the batches. */
 
-export interface Progress {
+export interface EvaluationProgress {
   /** What is being sampled, for people. */
   stage: string;
   done: number;
@@ -15,7 +15,7 @@ export async function inBatches<Item, Result>(
   stage: string,
   items: readonly Item[],
   run: (batch: readonly Item[]) => Promise<readonly Result[]>,
-  onProgress?: (progress: Progress) => void,
+  onProgress?: (progress: EvaluationProgress) => void,
 ): Promise<Result[]> {
   const results: Result[] = [];
   if (items.length > 0) onProgress?.({ stage, done: 0, total: items.length });

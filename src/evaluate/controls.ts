@@ -9,7 +9,7 @@ import type { Task, Verdict } from "../core/task.ts";
 import type { Policy } from "../loop/policy.ts";
 import { insertReflection } from "../loop/reflection.ts";
 import { plainRetry, type RetryOptions, retryAfterReflection } from "../loop/retry.ts";
-import { inBatches, type Progress } from "./batches.ts";
+import { type EvaluationProgress, inBatches } from "./batches.ts";
 
 export type Outcome = Verdict["kind"];
 
@@ -31,7 +31,9 @@ export interface ControlOutcomes {
   filler: Outcome;
 }
 
-export type ControlOptions = Omit<RetryOptions, "retries"> & { onProgress?: (progress: Progress) => void };
+export type ControlOptions = Omit<RetryOptions, "retries"> & {
+  onProgress?: (progress: EvaluationProgress) => void;
+};
 
 /** The controls of each failure with the policy's own reflections on all of them, in order. */
 export async function runControls(

@@ -10,7 +10,7 @@ import { reflectAndRetry } from "../loop/episode.ts";
 import { leaksSolution } from "../loop/leaks.ts";
 import type { Decoding } from "../loop/policy.ts";
 import { type Rows, rowsOf } from "../loop/verdicts.ts";
-import { inBatches, type Progress } from "./batches.ts";
+import { type EvaluationProgress, inBatches } from "./batches.ts";
 import { type ControlOutcomes, type EvaluatedPolicy, type Outcome, runControls } from "./controls.ts";
 import { errorClassOf } from "./error-class.ts";
 
@@ -63,7 +63,7 @@ export interface EvaluationOptions {
   /** Also sample the controls: four more turns per failure. */
   controls: boolean;
   signal?: AbortSignal;
-  onProgress?: (progress: Progress) => void;
+  onProgress?: (progress: EvaluationProgress) => void;
 }
 
 /** Throws the signal's reason, or `MulliganError` where a turn does not fit the context or the task breaks its contract. */

@@ -1,6 +1,6 @@
 /** What a policy can do, with and without its reflections: evaluations, controls, paired comparisons, reports. */
 
-export { inBatches, type Progress } from "./batches.ts";
+export { type EvaluationProgress, inBatches } from "./batches.ts";
 export {
   type Comparison,
   type ComparisonOptions,

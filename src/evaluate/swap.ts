@@ -5,7 +5,7 @@
 import type { Problem, Task } from "../core/task.ts";
 import type { Policy } from "../loop/policy.ts";
 import { rowsOf } from "../loop/verdicts.ts";
-import { inBatches, type Progress } from "./batches.ts";
+import { type EvaluationProgress, inBatches } from "./batches.ts";
 import { requireSameItems } from "./comparison.ts";
 import { type Outcome, retryAfterInserted } from "./controls.ts";
 import { drawSeed, type Evaluation } from "./evaluation.ts";
@@ -20,7 +20,7 @@ import { formatInterval, formatPercent } from "./table.ts";
 
 export interface SwapOptions {
   signal?: AbortSignal;
-  onProgress?: (progress: Progress) => void;
+  onProgress?: (progress: EvaluationProgress) => void;
 }
 
 /**

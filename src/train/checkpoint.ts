@@ -26,7 +26,7 @@ const stateFile = "trainer_state.json";
 export const STATE_FILES: readonly string[] = [stateFile, DIGESTS_FILE];
 
 /** Where a run stands after `step` steps. */
-const Progress = z.strictObject({
+const TrainerState = z.strictObject({
   step: z.int().min(0),
   /** How far the sequence of failures was drawn. */
   position: z.int().min(0),
@@ -41,9 +41,9 @@ const Progress = z.strictObject({
   /** The checkpoint with the best score so far. */
   best: z.strictObject({ step: z.int().min(0), score: z.number() }).exactOptional(),
 });
-export type Progress = z.infer<typeof Progress>;
+export type TrainerState = z.infer<typeof TrainerState>;
 
-const TrainerState = Progress.extend({ version: z.literal(1), config: MulliganConfig });
+const StateFile = TrainerState.extend({ version: z.literal(1), config: MulliganConfig });
 
 /** Settings that say how long, where and how closely watched a run is, not what it computes or is compared by. */
 const changeable = [
@@ -63,48 +63,52 @@ const changeable = [
 
 /** After a validation. */
 export function validated(
-  { score: _, ...progress }: Progress,
+  { score: _, ...state }: TrainerState,
   metrics: Record<string, number>,
   { metricForBestModel }: MulliganConfig,
-): Progress {
+): TrainerState {
   const score = metrics[metricForBestModel];
-  return { ...progress, evaluated: progress.step, ...(score !== undefined && { score }) };
+  return { ...state, evaluated: state.step, ...(score !== undefined && { score }) };
 }
 
 /**
  * What a checkpoint saves: is it the best one? Only one that the settings ask for at a validated step can be: those that a stop
  * leaves besides must not decide what a run that was never stopped would not have had to decide.
  */
-export function withBest(progress: Progress, { saveSteps, maxSteps }: MulliganConfig): Progress {
-  const { step, evaluated, score, best } = progress;
+export function withBest(state: TrainerState, { saveSteps, maxSteps }: MulliganConfig): TrainerState {
+  const { step, evaluated, score, best } = state;
   const isAskedFor = step === maxSteps || (saveSteps > 0 && step % saveSteps === 0);
   const isBetter = score !== undefined && (best === undefined || score > best.score);
-  return isAskedFor && evaluated === step && isBetter ? { ...progress, best: { step, score } } : progress;
+  return isAskedFor && evaluated === step && isBetter ? { ...state, best: { step, score } } : state;
 }
 
 /** Saves `checkpoint-{step}`, whole or not at all, then removes what is too much. Returns its path. */
 export async function saveCheckpoint(
   folder: RunFolder,
   engine: Pick<Engine, "saveState">,
-  progress: Progress,
+  state: TrainerState,
   config: MulliganConfig,
 ): Promise<string> {
-  const path = await writeCheckpoint(folder, progress.step, async (path) => {
+  const path = await writeCheckpoint(folder, state.step, async (path) => {
     await engine.saveState(path);
-    await writeState(path, progress, config);
+    await writeState(path, state, config);
   });
-  await settle(folder, progress, config);
+  await settle(folder, state, config);
   return path;
 }
 
 /** What a checkpoint holds beside the engine's files, which are there already. Throws `MulliganError("io")`. */
-export async function writeState(dir: string, progress: Progress, config: MulliganConfig): Promise<void> {
-  await writeJsonAtomic(join(dir, stateFile), { version: 1, ...progress, config });
+export async function writeState(dir: string, state: TrainerState, config: MulliganConfig): Promise<void> {
+  await writeJsonAtomic(join(dir, stateFile), { version: 1, ...state, config });
   await writeDigests(dir);
 }
 
 /** `best` and what may be removed follow from the newest checkpoint: a kill before this is made good when the run goes on. */
-async function settle(folder: RunFolder, { step, best }: Progress, config: MulliganConfig): Promise<void> {
+async function settle(
+  folder: RunFolder,
+  { step, best }: TrainerState,
+  config: MulliganConfig,
+): Promise<void> {
   await nameBest(folder, best?.step);
   await removeOldCheckpoints(folder, { limit: config.saveTotalLimit, newest: step });
 }
@@ -117,22 +121,22 @@ export async function resumeLatest(
   folder: RunFolder,
   engine: Pick<Engine, "loadState">,
   config: MulliganConfig,
-): Promise<Progress | undefined> {
+): Promise<TrainerState | undefined> {
   const latest = await latestCheckpoint(folder);
   if (!latest) return undefined;
   await verifyCheckpoint(latest.path);
-  const { config: saved, version: _, ...progress } = await readState(folder, latest.step);
+  const { config: saved, version: _, ...state } = await readState(folder, latest.step);
   requireSameRun(saved, config);
   await engine.loadState(latest.path);
-  await settle(folder, progress, config);
-  return progress;
+  await settle(folder, state, config);
+  return state;
 }
 
 /** What a checkpoint says of its run. Throws `MulliganError("checkpoint")`. */
-export async function readState(folder: RunFolder, step: number): Promise<z.infer<typeof TrainerState>> {
+export async function readState(folder: RunFolder, step: number): Promise<z.infer<typeof StateFile>> {
   const path = join(checkpointAt(folder, step), stateFile);
   try {
-    return TrainerState.parse(await readJsonFile(path));
+    return StateFile.parse(await readJsonFile(path));
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
     throw new MulliganError("checkpoint", `${path}: must be a trainer's state: ${reason}`, {

@@ -21,7 +21,7 @@ import {
   writeCheckpoint,
   writeJsonAtomic,
 } from "../store/run-folder.ts";
-import { type Progress, readState, STATE_FILES, writeState } from "./checkpoint.ts";
+import { readState, STATE_FILES, type TrainerState, writeState } from "./checkpoint.ts";
 import type { MulliganConfig } from "./config.ts";
 import { refreshBefore } from "./refresh.ts";
 import type { Setup } from "./setup.ts";
@@ -77,7 +77,7 @@ async function copyRun(
 ): Promise<void> {
   const { config } = setup;
   const checkpoint = checkpointAt(run, step);
-  const { config: old, version: _, ...progress } = await readState(run, step);
+  const { config: old, version: _, ...state } = await readState(run, step);
   await saveFailures(folder.failures, failures);
   const evaluations = isEvaluatedAs(old, config)
     ? (["validationStart", "testStart", "evaluations"] as const)
@@ -89,7 +89,7 @@ async function copyRun(
     for (const name of await readdir(checkpoint)) {
       if (!STATE_FILES.includes(name)) await copyFile(join(checkpoint, name), join(dir, name));
     }
-    await writeState(dir, withOwnBest(progress, old, config), config);
+    await writeState(dir, withOwnBest(state, old, config), config);
   });
   await rewindRun(folder, progress.evaluated); // the old run may have gone on
   await recordStart(folder, { ...(await describeStart(setup, step)), forkedFrom: checkpoint });
@@ -134,16 +134,16 @@ function isEvaluatedAs(old: MulliganConfig, config: MulliganConfig): boolean {
 
 /** The old run's best checkpoint stays with the old run, unless it is this one. */
 function withOwnBest(
-  { best, score, ...progress }: Progress,
+  { best, score, ...state }: TrainerState,
   old: MulliganConfig,
   config: MulliganConfig,
-): Progress {
+): TrainerState {
   // a score says nothing beside one of another validation
-  if (old.metricForBestModel !== config.metricForBestModel || !isEvaluatedAs(old, config)) return progress;
+  if (old.metricForBestModel !== config.metricForBestModel || !isEvaluatedAs(old, config)) return state;
   return {
-    ...progress,
+    ...state,
     ...(score !== undefined && { score }),
-    ...(best?.step === progress.step && { best }),
+    ...(best?.step === state.step && { best }),
   };
 }
 

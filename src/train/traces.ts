@@ -4,7 +4,9 @@ import { MulliganError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { AttemptsTrace, EpisodeTrace, ReflectionsTrace, Trace } from "../core/trace.ts";
 import type { AttemptGroup, LearnFrom } from "../learn/completions.ts";
+import type { Metrics } from "../learn/metric-names.ts";
 import { leaksSolution } from "../loop/leaks.ts";
+import { meanSolved } from "../loop/retry.ts";
 import { type Rows, rowOf } from "../loop/verdicts.ts";
 import type { StepBatch } from "./gather.ts";
 
@@ -28,6 +30,18 @@ export function tracesOf(
     ...groups.map((group, p) => reflectionsTrace(group, stateOf(p), next, context)),
     ...attemptGroups.map((group, p) => attemptsTrace(group, stateOf(p), next, context)),
   ];
+}
+
+/** What the verifier says of the retries, whatever the reward was, and how many reflections give a solution away. */
+export function episodeMetrics(traces: readonly Trace[]): Metrics {
+  const episodes = traces.flatMap((trace) => (trace.kind === "reflections" ? trace.episodes : []));
+  const verdicts = episodes.flatMap(({ retries }) => retries.map(({ verdict }) => verdict));
+  const rescueRate = meanSolved(verdicts);
+  const leaks = episodes.map((episode) => episode.leaks).filter((leak) => leak !== undefined);
+  return {
+    ...(rescueRate !== null && { "rescue/rate": rescueRate }),
+    ...(leaks.length > 0 && { "reflection/leak_rate": leaks.filter(Boolean).length / leaks.length }),
+  };
 }
 
 function reflectionsTrace(

@@ -5,7 +5,13 @@
 import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
 import type { Verdict } from "../core/task.ts";
-import { drawSeed, inBatches, type Progress, type TransferRow, transferRow } from "../evaluate/index.ts";
+import {
+  drawSeed,
+  type EvaluationProgress,
+  inBatches,
+  type TransferRow,
+  transferRow,
+} from "../evaluate/index.ts";
 import { attemptProblems } from "../loop/attempt.ts";
 import { type RunFolder, writeJsonAtomic } from "../store/run-folder.ts";
 import { whileLocked } from "../store/run-lock.ts";
@@ -41,7 +47,7 @@ export interface TransferOptions {
   /** Problems of each task. */
   problems: number;
   signal?: AbortSignal;
-  onProgress?: (progress: Progress) => void;
+  onProgress?: (progress: EvaluationProgress) => void;
 }
 
 /**

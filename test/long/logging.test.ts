@@ -86,6 +86,15 @@ test("a run that is stopped and goes on, with both loggers and a server that fai
   expect(shown[0]!.scalars).toHaveProperty("time/train");
 });
 
+test("a run that had computed everything when the stop came is told as finished", async () => {
+  const output = join(folder, "late");
+  const last = /^train {2}2\/2.*^filler instead of reflections {2}(\d+)\/\1 /ms;
+  const logged = { ...flags, "--output-dir": output, "--report-to": "mlflow" };
+  const { code, out } = await run("train", logged, { stopAt: last });
+  expect([code, out]).toEqual([130, expect.stringContaining("Everything lies in")]);
+  expect(Object.values(server.runs).at(-1)!.status).toBe("FINISHED");
+});
+
 test("a logger that there is not is said before anything is computed", async () => {
   const output = join(folder, "refused");
   const { code, err } = await run("train", { ...flags, "--output-dir": output, "--report-to": "wandb" });

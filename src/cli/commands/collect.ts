@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { CollectSummary } from "../../evaluate/collect-summary.ts";
 import { inRunFolder, type RunFolderOptions } from "../../store/run-folder.ts";
 import { collectRun } from "../../train/collect-run.ts";
-import { requireOwnSettings } from "../../train/experiment.ts";
+import { requireOwnSettings } from "../../train/go-back.ts";
 import { readRunJson } from "../../train/saved-run.ts";
 import { openSetup } from "../../train/setup.ts";
 import { type CliContext, configFromOptions, type Options } from "../context.ts";

@@ -1,7 +1,7 @@
 /** `mulligan eval`: the table of a model, with controls and intervals. Parses, calls, prints. */
 import { type Command, Option } from "commander";
 import { renderEvaluation } from "../../evaluate/index.ts";
-import { evaluate } from "../../train/experiment.ts";
+import { evaluate } from "../../train/evaluations.ts";
 import { openSetup } from "../../train/setup.ts";
 import { type CliContext, checkpointFrom, configFromOptions, type Options } from "../context.ts";
 import { addConfigFlags } from "../flags.ts";

@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import type { Split } from "../../core/task.ts";
 import { renderEpisodes } from "../../evaluate/index.ts";
-import { evaluate } from "../../train/experiment.ts";
+import { evaluate } from "../../train/evaluations.ts";
 import { openSetup } from "../../train/setup.ts";
 import {
   type CliContext,
