@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Metrics } from "../src/learn/metric-names.ts";
-import { createRunFolder } from "../src/store/run-folder.ts";
+import { createRunFolder } from "../src/store/folder-claim.ts";
 import { collectRun } from "../src/train/collect-run.ts";
 import { MulliganConfig } from "../src/train/config.ts";
 import { openSetup } from "../src/train/setup.ts";

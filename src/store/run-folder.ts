@@ -3,13 +3,12 @@
  * Whatever has a final name is complete. Must not know what the files hold.
  */
 import { existsSync } from "node:fs";
-import { readdir, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
-import { LEFTOVER, removeWhole, writeAtomic, writeFolder } from "../core/atomic-file.ts";
-import { codeOf, makeFolder, remove, rename, syncFile, syncFolder } from "../core/disk.ts";
+import { readdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { writeAtomic, writeFolder } from "../core/atomic-file.ts";
+import { codeOf, syncFile } from "../core/disk.ts";
 import { MulliganError } from "../core/errors.ts";
 import { readTextFile } from "../core/json-file.ts";
-import { whileLocked } from "./run-lock.ts";
 
 export interface RunFolder {
   readonly dir: string;
@@ -70,7 +69,7 @@ export interface RunFolderOptions {
   clean?: boolean;
 }
 
-const FILES = {
+export const FILES = {
   config: "config.json",
   environment: "environment.json",
   metrics: "metrics.jsonl",
@@ -108,30 +107,6 @@ export const logsOf = ({ metrics, timings, traces, evaluations, warnings }: RunF
   warnings,
 ];
 
-/** Lies where a run is being removed, or copied from another one: it goes last, so that what is there is known to be ours. */
-const UNFINISHED = ".mulligan-unfinished";
-const PROBE = ".mulligan";
-const isOfARun = (name: string) =>
-  (Object.values(FILES) as string[]).includes(name) || /^checkpoint-\d+$/.test(name) || name === UNFINISHED;
-/** What a process that was killed had not finished: `config.json.PID.tmp`, `checkpoint-3.PID.tmp`. */
-const isLeftover = (name: string) => {
-  const finished = name.replace(LEFTOVER, "").replace(/\.(old|stale)$/, "");
-  return LEFTOVER.test(name) && (isOfARun(finished) || [PROBE, "run.lock"].includes(finished));
-};
-
-/**
- * Does the work with a folder that is ready for a run, as `createRunFolder` makes it, while no other process may write into
- * it. Throws what that throws, what the work throws, and `MulliganError("io")` when another process holds the folder.
- */
-export async function inRunFolder<T>(
-  dir: string,
-  options: RunFolderOptions,
-  work: (folder: RunFolder) => Promise<T>,
-): Promise<T> {
-  await makeWritable(dir);
-  return whileLocked(resolve(dir), async () => work(await createRunFolder(dir, options)));
-}
-
 /** The paths inside a run folder; touches nothing. */
 export function runFolderAt(dir: string): RunFolder {
   const root = resolve(dir);
@@ -139,29 +114,31 @@ export function runFolderAt(dir: string): RunFolder {
   return { dir: root, ...Object.fromEntries(paths) };
 }
 
-/**
- * Makes a folder ready for a run, before anything is computed. Throws `MulliganError("io")` when it cannot be written
- * or holds another run, `MulliganError("config")` when there is nothing to resume.
- */
-export async function createRunFolder(dir: string, options: RunFolderOptions = {}): Promise<RunFolder> {
-  const { resume = false, clean = false } = options;
-  if (resume && clean) {
-    throw new MulliganError("config", "resume, clean: must not be given together", {
-      hint: "--resume continues the run, --clean removes it and starts again",
-    });
-  }
-  const folder = runFolderAt(dir);
-  const names = await makeWritable(dir);
-  const run = names.filter(isOfARun);
-  requireRightToWrite(dir, run, options);
-  if (clean && isThere(run)) await removeRun(dir, run);
-  await removeLeftovers(folder, names);
-  return folder;
+/** The folder of a complete checkpoint. */
+export function checkpointAt(folder: RunFolder, step: number): string {
+  return join(folder.dir, `checkpoint-${step}`);
 }
+
+/** The failures that training collected before a step. */
+export function refreshedAt(folder: RunFolder, step: number): string {
+  return join(folder.refreshed, `failures-${step}.jsonl`);
+}
+
+/** The batch of a dropped step. */
+export function skippedAt(folder: RunFolder, step: number): string {
+  return join(folder.skipped, `step-${step}.json`);
+}
+
+/** Lies where a run is being removed, or copied from another one: it goes last, so that what is there is known to be ours. */
+export const UNFINISHED = ".mulligan-unfinished";
+/** Is it the name of something that a run leaves in its folder? */
+export const isOfARun = (name: string) =>
+  (Object.values(FILES) as string[]).includes(name) || /^checkpoint-\d+$/.test(name) || name === UNFINISHED;
 
 /** These come before the settings: without them they are of a run that was killed when it had hardly begun. */
 const BEFORE_SETTINGS: readonly string[] = [FILES.environment, FILES.journal];
-const isThere = (run: readonly string[]) =>
+/** Do these names make a run? */
+export const isThere = (run: readonly string[]) =>
   run.includes(FILES.config) || run.some((name) => !BEFORE_SETTINGS.includes(name));
 
 /** Would createRunFolder take this folder? Touches nothing. Throws what it throws of a run that is there. */
@@ -171,7 +148,7 @@ export async function requireUsable(dir: string, options: RunFolderOptions = {})
 }
 
 /** `run`: files of a run that are there. */
-function requireRightToWrite(
+export function requireRightToWrite(
   dir: string,
   run: readonly string[],
   { resume = false, clean = false }: RunFolderOptions,
@@ -191,72 +168,6 @@ function requireRightToWrite(
       hint: "continue it with --resume, remove it with --clean, or choose another folder with --output-dir",
     });
   }
-}
-
-/** Killed in the middle, it can be asked for again. */
-async function removeRun(dir: string, names: readonly string[]): Promise<void> {
-  // a model's folder has a config.json too, and a project may have its models in model/: no run, not ours to remove
-  const isRun =
-    [FILES.failures, FILES.journal].some((name) => names.includes(name)) ||
-    (await isEnvironment(join(dir, FILES.environment)));
-  if (!names.includes(UNFINISHED) && !(names.includes(FILES.config) && isRun)) {
-    throw new MulliganError("io", `clean: ${dir} must hold a run, got only ${names.join(", ")}`, {
-      hint: "choose another folder with --output-dir, or remove the files yourself",
-    });
-  }
-  await whileUnfinished(dir, async () => {
-    for (const name of names) if (name !== UNFINISHED) await removeWhole(join(dir, name));
-  });
-}
-
-/** A run that is killed during this work is no run, and can be removed. */
-export async function whileUnfinished(dir: string, work: () => Promise<void>): Promise<void> {
-  await writeAtomic(join(dir, UNFINISHED), "");
-  await work();
-  await remove(join(dir, UNFINISHED));
-}
-
-/** Did a run write it? Others may have a file of that name. */
-async function isEnvironment(path: string): Promise<boolean> {
-  return readTextFile(path).then(
-    (text) => /^\{\s*"version": \d+,\s*"starts": \[/.test(text),
-    () => false,
-  );
-}
-
-/** What processes that were killed had not finished goes; none lives that writes into this folder. */
-async function removeLeftovers(
-  { dir, refreshed, skipped }: RunFolder,
-  names: readonly string[],
-): Promise<void> {
-  for (const name of names.filter(isLeftover)) {
-    const replaced = /^(checkpoint-\d+)\.old\.\d+\.tmp$/.exec(name)?.[1];
-    // it had stepped aside for another, which did not come
-    if (replaced !== undefined && !existsSync(join(dir, replaced)))
-      await rename(join(dir, name), join(dir, replaced));
-    else await remove(join(dir, name));
-  }
-  for (const folder of [refreshed, skipped]) {
-    for (const name of await readdir(folder).catch(() => [])) {
-      if (/^(failures|step)-\d+\.jsonl?\./.test(name) && LEFTOVER.test(name))
-        await remove(join(folder, name));
-    }
-  }
-}
-
-/** The folder of a complete checkpoint. */
-export function checkpointAt(folder: RunFolder, step: number): string {
-  return join(folder.dir, `checkpoint-${step}`);
-}
-
-/** The failures that training collected before a step. */
-export function refreshedAt(folder: RunFolder, step: number): string {
-  return join(folder.refreshed, `failures-${step}.jsonl`);
-}
-
-/** The batch of a dropped step. */
-export function skippedAt(folder: RunFolder, step: number): string {
-  return join(folder.skipped, `step-${step}.json`);
 }
 
 /**
@@ -281,7 +192,7 @@ export async function latestCheckpoint(
 ): Promise<{ step: number; path: string } | undefined> {
   const name = await readTextFile(folder.latest).catch((error) => {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "")) return undefined;
-    throw new MulliganError("checkpoint", `${folder.latest}: cannot be read: ${reasonOf(error)}`);
+    throw new MulliganError("checkpoint", `${folder.latest}: cannot be read: ${(error as Error).message}`);
   });
   if (name === undefined) return undefined;
   const step = /^checkpoint-(\d{1,15})\s*$/.exec(name)?.[1];
@@ -296,32 +207,4 @@ export async function latestCheckpoint(
 /** Writes indented JSON, whole or not at all. Throws `MulliganError("io")`. */
 export async function writeJsonAtomic(path: string, value: unknown): Promise<void> {
   await writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
-}
-
-/** Creates the folder, proves that a file can be written into it and returns the names that were there. */
-async function makeWritable(dir: string): Promise<string[]> {
-  // asking for permission would not notice a full or read-only disk
-  const probe = join(dir, `${PROBE}.${process.pid}.tmp`);
-  try {
-    const made = await makeFolder(dir);
-    if (made !== undefined) await syncFolder(dirname(made));
-    const names = await readdir(dir);
-    await writeFile(probe, "");
-    await remove(probe);
-    return names;
-  } catch (cause) {
-    throw new MulliganError(
-      "io",
-      `outputDir: must be a folder that can be written, got "${dir}" (${reasonOf(cause)})`,
-      {
-        hint: "choose another folder with --output-dir, or change its permissions",
-        cause,
-      },
-    );
-  }
-}
-
-function reasonOf(cause: unknown): string {
-  if (cause instanceof MulliganError) return reasonOf(cause.cause);
-  return cause instanceof Error ? cause.message : String(cause);
 }

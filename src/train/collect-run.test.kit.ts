@@ -6,7 +6,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { scriptedPolicy, wordTask } from "../loop/fakes.test.kit.ts";
-import { createRunFolder } from "../store/run-folder.ts";
+import { createRunFolder } from "../store/folder-claim.ts";
 import { collectRun } from "./collect-run.ts";
 import { MulliganConfig } from "./config.ts";
 import type { Setup } from "./setup.ts";

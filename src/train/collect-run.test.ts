@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { uniform } from "../core/rng.ts";
-import { createRunFolder, type RunFolder, runFolderAt } from "../store/run-folder.ts";
+import { createRunFolder } from "../store/folder-claim.ts";
+import { type RunFolder, runFolderAt } from "../store/run-folder.ts";
 import { collectSetup, makeModelFiles } from "./collect-run.test.kit.ts";
 import { collectRun } from "./collect-run.ts";
 

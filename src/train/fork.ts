@@ -11,13 +11,13 @@ import { MulliganError } from "../core/errors.ts";
 import { findCheckpoint, stepOf, verifyCheckpoint } from "../store/checkpoints.ts";
 import { recordStart } from "../store/environment.ts";
 import { type FailureSet, saveFailures } from "../store/failures.ts";
+import { whileUnfinished } from "../store/folder-claim.ts";
 import { rewindRun } from "../store/rewind.ts";
 import {
   checkpointAt,
   type RunFolder,
   refreshedAt,
   runFolderAt,
-  whileUnfinished,
   writeCheckpoint,
   writeJsonAtomic,
 } from "../store/run-folder.ts";
@@ -91,7 +91,7 @@ async function copyRun(
     }
     await writeState(dir, withOwnBest(state, old, config), config);
   });
-  await rewindRun(folder, progress.evaluated); // the old run may have gone on
+  await rewindRun(folder, state.evaluated); // the old run may have gone on
   await recordStart(folder, { ...(await describeStart(setup, step)), forkedFrom: checkpoint });
   await writeJsonAtomic(folder.config, config);
 }

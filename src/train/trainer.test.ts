@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Datum } from "../core/datum.ts";
 import type { Engine, SampleRequest } from "../engine/contract.ts";
-import { createRunFolder } from "../store/run-folder.ts";
+import { createRunFolder } from "../store/folder-claim.ts";
 import { TOY, toyFailures, toySetup } from "./toy.test.kit.ts";
 import { type TrainEvent, type TrainSetup, train } from "./trainer.ts";
 

@@ -1,7 +1,8 @@
 /** `mulligan collect`: stage 1 of the method, failed attempts as a file. Parses, calls, prints. */
 import type { Command } from "commander";
 import type { CollectSummary } from "../../evaluate/collect-summary.ts";
-import { inRunFolder, type RunFolderOptions } from "../../store/run-folder.ts";
+import { inRunFolder } from "../../store/folder-claim.ts";
+import type { RunFolderOptions } from "../../store/run-folder.ts";
 import { collectRun } from "../../train/collect-run.ts";
 import { requireOwnSettings } from "../../train/go-back.ts";
 import { readRunJson } from "../../train/saved-run.ts";
