@@ -1,7 +1,7 @@
 /** The health of a run under way. What a resumed run remembers is what its metrics so far say, so that nothing else is saved. */
 import { existsSync } from "node:fs";
 import { readJsonl } from "../core/jsonl.ts";
-import { NO_HEALTH, observe, type Warning } from "../learn/health.ts";
+import { NO_HEALTH, observe, type Warning } from "../learn/health/health.ts";
 import type { Metrics } from "../learn/metric-names.ts";
 import type { RunFolder } from "../store/run-folder.ts";
 import type { MulliganConfig } from "./config.ts";

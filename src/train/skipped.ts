@@ -7,7 +7,7 @@ import { writeAtomic } from "../core/atomic-file.ts";
 import { makeFolder } from "../core/disk.ts";
 import type { Group } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
-import type { Warning } from "../learn/health.ts";
+import type { Warning } from "../learn/health/health.ts";
 import { checkpointSteps } from "../store/checkpoints.ts";
 import { checkpointAt, type RunFolder, skippedAt } from "../store/run-folder.ts";
 import type { Dropped, StepTaken } from "./step.ts";

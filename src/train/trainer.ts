@@ -7,7 +7,7 @@ import { isNonFinite } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { Trace } from "../core/trace.ts";
 import type { Engine } from "../engine/contract.ts";
-import type { Warning } from "../learn/health.ts";
+import type { Warning } from "../learn/health/health.ts";
 import type { Metrics, Timings } from "../learn/metric-names.ts";
 import type { Policy } from "../loop/policy.ts";
 import { type Rows, rowsOf } from "../loop/verdicts.ts";

@@ -2,8 +2,10 @@
  * Watches a run's metrics, step by step, for the ways in which training goes wrong unnoticed. A fold over the steps' metrics: what it
  * says depends on them alone, so that a resumed run, which reads them back, says what the run would have said.
  */
-import { CHECKS, type Course, type HealthSettings, type Told, type WarningKind } from "./health-checks.ts";
-import type { MetricName, Metrics } from "./metric-names.ts";
+
+import type { MetricName, Metrics } from "../metric-names.ts";
+import type { Course, HealthSettings, Told } from "./check.ts";
+import { CHECKS, type WarningKind } from "./checks.ts";
 
 export interface Warning extends Told {
   kind: WarningKind | "skipped_step";

@@ -1,9 +1,10 @@
 /** Each warning by a series made for it, and a real run of the demo that gets none. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { Metrics } from "../metric-names.ts";
+import type { HealthSettings } from "./check.ts";
+import { CHECKS } from "./checks.ts";
 import { NO_HEALTH, observe, type Warning } from "./health.ts";
-import { CHECKS, type HealthSettings } from "./health-checks.ts";
-import type { Metrics } from "./metric-names.ts";
 
 const settings: HealthSettings = {
   ...{ learnFrom: "reflection", numGenerations: 8, retriesPerReflection: 1 },
@@ -49,7 +50,7 @@ test("a run that is well is told nothing", () => {
 });
 
 test("the shipped demo is told nothing: 80 steps as they were measured", () => {
-  const path = new URL("../../test/fixtures/metrics/demo.jsonl", import.meta.url);
+  const path = new URL("../../../test/fixtures/metrics/demo.jsonl", import.meta.url);
   const lines = readFileSync(path, "utf8").trimEnd().split("\n");
   expect(lines).toHaveLength(80);
   expect(watch(lines.map((line) => JSON.parse(line) as Metrics))).toEqual([]);
@@ -151,7 +152,10 @@ describe.each<[string, Metrics[], string, RegExp]>([
 
 test("every kind has a series of its own above, and a place in the guide", () => {
   const tested = readFileSync(new URL(import.meta.url), "utf8");
-  const guide = readFileSync(new URL("../../docs/guide/when-it-does-not-learn.md", import.meta.url), "utf8");
+  const guide = readFileSync(
+    new URL("../../../docs/guide/when-it-does-not-learn.md", import.meta.url),
+    "utf8",
+  );
   for (const { kind } of CHECKS) {
     expect(tested).toContain(`"${kind}`);
     expect(guide).toContain(`\`${kind}\``);
