@@ -3,12 +3,16 @@
  * verifiers are bounded and fast; everything that a user brings apart from it (`verify/verifier.ts`).
  */
 import { resolve } from "node:path";
+import { programFor } from "../core/own-program.ts";
 import { type Task, withVerify } from "../core/task.ts";
 import type { VerifierLimits } from "../verify/apart/limits.ts";
 import { openVerifier, type VerifierSource } from "../verify/apart/verifier.ts";
 import type { DefinedTask } from "./define-task.ts";
 import { isTaskFile, loadTask } from "./load-task.ts";
 import type { HubAccess } from "./row-files.ts";
+
+/** Arguments of Node, which the task's file follows. */
+const WORKER = ["--input-type=module", "--eval", programFor(import.meta.url, "./verify-worker"), "--"];
 
 export interface OpenTask {
   task: Task;
@@ -36,20 +40,8 @@ export async function openTask(
     return { task: withVerify(task, verify, bounds), close: async () => {} };
   }
   const { external, folder = "." } = task as Partial<DefinedTask>;
-  const source: VerifierSource = external ?? { program: workerProgram(resolve(nameOrPath)) };
+  const source: VerifierSource = external ?? { program: [...WORKER, resolve(nameOrPath)] };
   const { verify, close } = await openVerifier(source, limits, folder);
   const bounds = { timeoutMs: Number.POSITIVE_INFINITY, maxUnscoredFraction };
   return { task: withVerify(task, verify, bounds), close };
-}
-
-/** From built files the worker is plain JavaScript; from sources (tests, `tsx`) jiti loads it. */
-function workerProgram(file: string): string[] {
-  const worker = import.meta.resolve(`./verify-worker.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`);
-  const [self, jiti, path] = [import.meta.url, import.meta.resolve("jiti"), worker].map((url) =>
-    JSON.stringify(url),
-  );
-  const start = worker.endsWith(".ts")
-    ? `import(${jiti}).then(({ createJiti }) => createJiti(${self}).import(${path}))`
-    : `import(${path})`;
-  return ["--input-type=module", "--eval", start, "--", file];
 }

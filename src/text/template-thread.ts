@@ -2,7 +2,8 @@
  * Has chat templates rendered in a thread of its own and waits for it, so that one that never ends or takes all memory can
  * be ended: nothing else stops a program that a model's folder brings along. Knows neither messages nor tokens.
  */
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from "node:worker_threads";
+import { startWorker } from "../core/own-program.ts";
 import type { RenderReply, RenderRequest, RenderSetup } from "./template-protocol.ts";
 
 /** Most time of a rendering, in milliseconds by the clock and in those that this process computes. The slowest known template takes some 10. */
@@ -38,7 +39,12 @@ export function renderInThread(request: RenderRequest): RenderReply {
 function startThread(): Thread {
   const signal = new Int32Array(new SharedArrayBuffer(4));
   const { port1: port, port2 } = new MessageChannel();
-  const worker = startWorker({ signal, port: port2 });
+  const worker = startWorker(import.meta.url, "./template-worker", {
+    workerData: { signal, port: port2 } satisfies RenderSetup,
+    transferList: [port2],
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    execArgv: [],
+  });
   worker.on("error", () => {}); // out of memory: whoever waits for an answer gets none
   worker.unref();
   port.unref();
@@ -51,22 +57,6 @@ function startThread(): Thread {
 function endThread({ worker, port }: Thread): void {
   port.close();
   void worker.terminate();
-}
-
-/** From built files the worker is plain JavaScript; from sources (tests, `npm run pretrain`) jiti loads it. */
-function startWorker(setup: RenderSetup): Worker {
-  const options = {
-    workerData: setup,
-    transferList: [setup.port],
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
-    execArgv: [],
-  };
-  if (!import.meta.url.endsWith(".ts")) {
-    return new Worker(new URL("./template-worker.js", import.meta.url), options);
-  }
-  const [self, jiti] = [import.meta.url, import.meta.resolve("jiti")].map((url) => JSON.stringify(url));
-  const start = `import(${jiti}).then(({ createJiti }) => createJiti(${self}).import("./template-worker.ts"))`;
-  return new Worker(start, { ...options, eval: true });
 }
 
 /**

@@ -1,6 +1,6 @@
 /** A replica of the model in a worker thread: calls go in as messages and are answered in the order they came. */
-import { Worker } from "node:worker_threads";
 import { MulliganError } from "../../../core/errors.ts";
+import { startWorker } from "../../../core/own-program.ts";
 import type { EngineInfo } from "../../contract.ts";
 import type { Core } from "../core.ts";
 import type { Call, CoreMethod, Reply, WorkerSetup } from "./protocol.ts";
@@ -22,7 +22,7 @@ interface Pending {
 
 /** What the model's loading throws is the answer to the first call. */
 export function startReplica(setup: WorkerSetup): Replica {
-  const worker = startWorker(setup);
+  const worker = startWorker(import.meta.url, "./worker", { workerData: setup });
   const pending = new Map<number, Pending>();
   let calls = 0;
   /** Why no call can be answered any more. */
@@ -59,16 +59,6 @@ export function startReplica(setup: WorkerSetup): Replica {
       await worker.terminate();
     },
   };
-}
-
-/** From built files the worker is plain JavaScript; from sources (tests, `npm run pretrain`) jiti loads it. */
-function startWorker(workerData: WorkerSetup): Worker {
-  if (!import.meta.url.endsWith(".ts"))
-    return new Worker(new URL("./worker.js", import.meta.url), { workerData });
-  // an eval'ed worker would look for jiti in the current folder
-  const [self, jiti] = [import.meta.url, import.meta.resolve("jiti")].map((url) => JSON.stringify(url));
-  const start = `import(${jiti}).then(({ createJiti }) => createJiti(${self}).import("./worker.ts"))`;
-  return new Worker(start, { eval: true, workerData, execArgv: [] });
 }
 
 function toError({ code, message, hint }: NonNullable<Reply["error"]>): Error {
