@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { MulliganError } from "../core/errors.ts";
 import type { Split } from "../core/task.ts";
-import { defineTask, type TaskDefinition } from "./define-task.ts";
+import { defineTask } from "./define-task.ts";
+import type { TaskDefinition } from "./definition/definition.ts";
 
 interface Row {
   id?: string | number;

@@ -24,7 +24,8 @@ export {
   verifyCountdown,
   verifyEquation,
 } from "./countdown/verify.ts";
-export { type DefinedTask, defineTask, type RowSource, type TaskDefinition } from "./define-task.ts";
+export { type DefinedTask, defineTask } from "./define-task.ts";
+export type { RowSource, TaskDefinition } from "./definition/definition.ts";
 export {
   type FunctionCallingRow,
   functionCallingSplit,

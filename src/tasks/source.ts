@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
 import type { Split } from "../core/task.ts";
-import type { TaskDefinition } from "./define-task.ts";
+import type { TaskDefinition } from "./definition/definition.ts";
 import type { FindRowFiles } from "./row-files.ts";
 import { SPLITS } from "./split.ts";
 
