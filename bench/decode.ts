@@ -4,7 +4,8 @@
  *
  * npx tsx bench/decode.ts --shape M --batches 1,16,64 --rounds 7 [--threads 2] [--profile on]
  */
-import { type BenchShape, median, openBenchModel } from "../src/engine/local/bench.ts";
+import { median } from "../src/core/median.ts";
+import { type BenchShape, openBenchModel } from "../src/engine/local/bench.ts";
 import { argument, closeEngine, peakMebibytes } from "./common.ts";
 
 const PROMPT = 32;

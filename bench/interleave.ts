@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { cpus, loadavg, totalmem } from "node:os";
 import { basename } from "node:path";
-import { median } from "../src/engine/local/bench.ts";
+import { median } from "../src/core/median.ts";
 
 interface Entry {
   name: string;

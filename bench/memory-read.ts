@@ -6,7 +6,7 @@
  */
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { median } from "../src/engine/local/bench.ts";
+import { median } from "../src/core/median.ts";
 import { createCore } from "../src/engine/local/core.ts";
 import { parseModelConfig } from "../src/model/config.ts";
 import { flatSize, parameterShapes } from "../src/model/parameters.ts";

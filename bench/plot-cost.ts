@@ -5,7 +5,8 @@
  * npx tsx bench/plot-cost.ts
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { benchConfig, median } from "../src/engine/local/bench.ts";
+import { median } from "../src/core/median.ts";
+import { benchConfig } from "../src/engine/local/bench.ts";
 import { parameterCount } from "../src/model/parameters.ts";
 
 interface Line {

@@ -7,9 +7,9 @@
  */
 import { setTimeout } from "node:timers/promises";
 import type { Datum } from "../src/core/datum.ts";
+import { median } from "../src/core/median.ts";
 import { QUANTIZATIONS } from "../src/core/quantization.ts";
 import { createLocalEngine } from "../src/engine/index.ts";
-import { median } from "../src/engine/local/bench.ts";
 import { argument, closeEngine, peakMebibytes } from "./common.ts";
 
 const NEW = Number(argument("new", "16"));

@@ -5,9 +5,10 @@
  * npx tsx bench/rrr-step.ts --shape M --variant tools --rounds 5 [--sharing off] [--profile on]
  */
 import type { Datum } from "../src/core/datum.ts";
+import { median } from "../src/core/median.ts";
 import { createRng } from "../src/core/rng.ts";
 import type { SamplingParams } from "../src/engine/contract.ts";
-import { type BenchShape, median, openBenchModel } from "../src/engine/local/bench.ts";
+import { type BenchShape, openBenchModel } from "../src/engine/local/bench.ts";
 import { argument, closeEngine, peakMebibytes } from "./common.ts";
 
 /** Tokens: failures, reflections on each, failed conversation, reflection, retry prompt, retry. */

@@ -4,11 +4,11 @@
  *
  * npx tsx bench/training-step.ts --rounds 5 [--threads 2]
  */
+import { median } from "../src/core/median.ts";
 import {
   benchConfig,
   createMatmul,
   gflopOfStep,
-  median,
   openBenchModel,
   STEP,
   trainingStep,

@@ -3,6 +3,7 @@
  * numbers mean is told in docs/reference/failures.md.
  */
 import type { Outcome } from "../core/episode.ts";
+import { median } from "../core/median.ts";
 import type { Verdict } from "../core/task.ts";
 import { errorClassOf } from "./error-class.ts";
 
@@ -104,12 +105,11 @@ function tally(outcomes: readonly Outcome[], nameOf: (outcome: Outcome) => strin
 
 function lengthsOf(outcomes: readonly Outcome[]): LengthSummary | null {
   if (outcomes.length === 0) return null;
-  const lengths = outcomes.map(({ length }) => length).sort((a, b) => a - b);
-  const middle = (lengths.length - 1) / 2;
+  const lengths = outcomes.map(({ length }) => length);
   return {
     mean: lengths.reduce((sum, length) => sum + length, 0) / lengths.length,
-    median: (lengths[Math.floor(middle)]! + lengths[Math.ceil(middle)]!) / 2,
-    max: lengths.at(-1)!,
+    median: median(lengths),
+    max: lengths.reduce((a, b) => Math.max(a, b)),
     truncated: outcomes.filter(({ truncated }) => truncated).length / outcomes.length,
   };
 }

@@ -3,6 +3,7 @@
  * verifier that passes junk or fails the gold answer is the commonest bug of a task.
  */
 import { MulliganError } from "../core/errors.ts";
+import { median } from "../core/median.ts";
 import { createRng, hashText } from "../core/rng.ts";
 import type { Problem, Split, Task, Verdict } from "../core/task.ts";
 import { verifyAnswer } from "../verify/verdict.ts";
@@ -102,7 +103,7 @@ export async function checkTask(task: Task, options: CheckOptions): Promise<Task
     example: { id: example.id, prompt: promptText(task, example) },
     probes,
     changed,
-    milliseconds: { median: medianOf(times), most: times.reduce((most, time) => Math.max(most, time), 0) },
+    milliseconds: { median: median(times), most: times.reduce((most, time) => Math.max(most, time), 0) },
   };
 }
 
@@ -195,8 +196,4 @@ function called<T>(what: string, { id }: Problem, call: () => T): T {
 function spaced<T>(items: readonly T[], count: number): T[] {
   if (items.length <= count) return [...items];
   return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!);
-}
-
-function medianOf(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

@@ -6,6 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Datum } from "../../core/datum.ts";
+import { median } from "../../core/median.ts";
 import type { EngineProfile } from "../../core/profile.ts";
 import { createGraph, createSession, matmul } from "../../graph/index.ts";
 import { type ModelConfig, parseModelConfig } from "../../model/config.ts";
@@ -200,9 +201,4 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return (performance.now() - start) / 1000;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }
