@@ -1,16 +1,16 @@
 /** What `demo` and `train` share: a whole run with its progress, and what it found. */
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import { MulliganError } from "../core/errors.ts";
+import { isStop, MulliganError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import { shellWord } from "../core/shell.ts";
 import { renderExamples, renderReport } from "../evaluate/index.ts";
 import { changesSince, readStarts } from "../store/environment.ts";
-import { loadFailures } from "../store/failures.ts";
+import { type FailureSet, loadFailures } from "../store/failures.ts";
 import { inRunFolder } from "../store/folder-claim.ts";
 import { type RunFolder, type RunFolderOptions, runFolderAt } from "../store/run-folder.ts";
 import type { MulliganConfig } from "../train/config.ts";
-import { runExperiment } from "../train/experiment.ts";
+import { type Results, runExperiment } from "../train/experiment.ts";
 import { type Fork, findFork, requireForkable } from "../train/fork.ts";
 import { tryLargest } from "../train/memory.ts";
 import { describeSampling, originOf, requireSameSource } from "../train/origin.ts";
@@ -39,26 +39,17 @@ export interface ExperimentCommand extends RunFolderOptions {
   examples?: boolean;
 }
 
+/** Throws what the stages throw; a run that is stopped says how to go on, and is no error. */
 export async function experiment(
   config: MulliganConfig,
-  {
-    failures: file,
-    allowMismatch = false,
-    examples,
-    from,
-    fork: origin,
-    ...folderOptions
-  }: ExperimentCommand,
+  command: ExperimentCommand,
   { stdout, stderr, signal }: CliContext,
 ): Promise<void> {
+  const { resume = false, clean = false, from } = command;
   requireLearner(config);
   requireLoggers(config);
-  const fork = origin === undefined ? undefined : await findFork(origin);
-  if (fork) {
-    requireOwnFolder(config, fork);
-    await requireForkable(fork, config);
-  }
-  const source = file ?? fork?.run.failures;
+  const fork = await forkFor(config, command);
+  const source = command.failures ?? fork?.run.failures;
   const failures = source === undefined ? undefined : await loadFailures(source);
   const prepared = await prepareSetup(config, downloadOptions({ stderr, signal }));
   const memory = await checkMemory(config, prepared, { stderr }).catch(async (error) => {
@@ -70,14 +61,10 @@ export async function experiment(
   /** The run's folder once something happened in it: a run that is refused has nothing to tell. */
   let begun: RunFolder | undefined;
   try {
-    if (failures) {
-      const now = await originOf(setup);
-      const check = allowMismatch ? describeSampling : requireSameSource;
-      for (const difference of check(failures.header, now)) stderr.write(`warning: ${difference}\n`);
-    }
+    if (failures) await warnOfSource(failures, setup, command, stderr);
     // only now: had something of the above been wrong, --clean would have removed a run for nothing
-    await inRunFolder(config.outputDir, folderOptions, async (folder) => {
-      const before = folderOptions.resume ? folder : fork?.run;
+    await inRunFolder(config.outputDir, { resume, clean }, async (folder) => {
+      const before = resume ? folder : fork?.run;
       if (before) await warnOfChanges(setup, before, stderr);
       await tryLargest(setup.policy.engine, memory.largest);
       const results = await runExperiment(setup, {
@@ -87,33 +74,34 @@ export async function experiment(
           begun = folder;
           view.show(event);
         },
-        ...(folderOptions.resume && { resume: true, ...(from !== undefined && { from }) }),
+        ...(resume && { resume, ...(from !== undefined && { from }) }),
         ...(failures && { failures }),
         ...(fork && { fork }),
       })
         .catch((error) => {
-          if (signal.aborted && error === signal.reason) return undefined;
-          throw error;
+          if (!isStop(error, signal)) throw error;
+          return undefined;
         })
         .finally(() => {
           view.end();
           return begun && leaveReport(folder, setup.policy.chat.tokenizer, stderr);
         });
-      if (!results) {
-        stderr.write(howToContinue("train", config));
-        return;
-      }
-      stdout.write(`\n${renderReport(results.comparison)}\n`);
-      if (examples) {
-        stdout.write(`\n${renderExamples(results.examples, setup.task, setup.problems.test)}\n`);
-      }
-      stdout.write(`\nEverything lies in ${folder.dir}\n${renderProducts(folder)}`);
+      if (results) tellResults(results, setup, folder, command, stdout);
+      else stderr.write(howToContinue("train", config));
     });
   } finally {
     view.end();
     if (begun) await listWarnings(begun, stderr);
     await closeSetup(setup, stderr);
   }
+}
+
+async function forkFor(config: MulliganConfig, { fork: name }: ExperimentCommand): Promise<Fork | undefined> {
+  if (name === undefined) return undefined;
+  const fork = await findFork(name);
+  requireOwnFolder(config, fork);
+  await requireForkable(fork, config);
+  return fork;
 }
 
 /** A run that is forked stays as it is, also when its folder is to be cleaned. */
@@ -127,6 +115,29 @@ function requireOwnFolder({ outputDir }: MulliganConfig, { run }: Fork): void {
       hint: "name a new one with --output-dir; --resume goes on in the run's own folder",
     },
   );
+}
+
+/** Says in what the failures come from another sampling. Throws `MulliganError("config")` when they are not this model's or task's. */
+async function warnOfSource(
+  { header }: FailureSet,
+  setup: Setup,
+  { allowMismatch = false }: ExperimentCommand,
+  stderr: CliContext["stderr"],
+): Promise<void> {
+  const check = allowMismatch ? describeSampling : requireSameSource;
+  for (const difference of check(header, await originOf(setup))) stderr.write(`warning: ${difference}\n`);
+}
+
+function tellResults(
+  { comparison, examples }: Results,
+  { task, problems }: Setup,
+  folder: RunFolder,
+  command: ExperimentCommand,
+  stdout: CliContext["stdout"],
+): void {
+  stdout.write(`\n${renderReport(comparison)}\n`);
+  if (command.examples) stdout.write(`\n${renderExamples(examples, task, problems.test)}\n`);
+  stdout.write(`\nEverything lies in ${folder.dir}\n${renderProducts(folder)}`);
 }
 
 /** Says how a run goes on otherwise than it was last computed. */

@@ -4,7 +4,7 @@
  */
 import { styleText } from "node:util";
 import { Command, CommanderError } from "commander";
-import { MulliganError, nearestName } from "../core/errors.ts";
+import { isStop, MulliganError, nearestName } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import { mulliganVersion } from "../core/version.ts";
 import { registerBench } from "./commands/bench.ts";
@@ -86,7 +86,7 @@ export async function runCli(
     else await program.parseAsync(normalizeFlags(argv), { from: "user" });
     return context.signal.aborted ? INTERRUPTED : 0;
   } catch (error) {
-    if (context.signal.aborted && error === context.signal.reason) return INTERRUPTED;
+    if (isStop(error, context.signal)) return INTERRUPTED;
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // help and version
     return printError(error instanceof CommanderError ? usageError(error, program, argv) : error, context);
   }

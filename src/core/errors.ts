@@ -43,6 +43,12 @@ export class MulliganError extends Error {
 export function isNonFinite(error: unknown): error is MulliganError {
   return error instanceof MulliganError && error.code === "nonfinite";
 }
+
+/** Is this no mistake, but the work that ended because the signal asked it to? */
+export function isStop(error: unknown, signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true && error === signal.reason;
+}
+
 /** A longer name is no misspelling, and comparing it would take long. */
 const MAX_NAME = 64;
 

@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import { writeAtomic } from "../core/atomic-file.ts";
 import { remove } from "../core/disk.ts";
 import type { Failure } from "../core/episode.ts";
-import { MulliganError } from "../core/errors.ts";
+import { isStop, MulliganError } from "../core/errors.ts";
 import { appendJsonl } from "../core/jsonl.ts";
 import {
   type Comparison,
@@ -81,7 +81,7 @@ export async function runExperiment(setup: Setup, given: ExperimentOptions): Pro
     outcome = results ? "finished" : "stopped";
     return results;
   } catch (error) {
-    if (signal?.aborted && error === signal.reason) outcome = "stopped";
+    if (isStop(error, signal)) outcome = "stopped";
     throw error;
   } finally {
     await loggers.close(outcome);

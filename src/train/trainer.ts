@@ -3,7 +3,7 @@
  * left half done: stopping and resuming give the run that was never stopped.
  */
 import type { Failure, Group } from "../core/episode.ts";
-import { isNonFinite } from "../core/errors.ts";
+import { isNonFinite, isStop } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { Trace } from "../core/trace.ts";
 import type { Engine } from "../engine/contract.ts";
@@ -161,7 +161,7 @@ async function* validate(run: Run): AsyncGenerator<TrainEvent> {
     if (isNonFinite(error)) {
       throw await diverged(run, `validation of step ${step}: ${error.message}`, "sampling");
     }
-    if (error !== signal?.reason) throw error; // else: it stopped because it was asked to
+    if (!isStop(error, signal)) throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 /** `mulligan collect`: stage 1 of the method, failed attempts as a file. Parses, calls, prints. */
 import type { Command } from "commander";
+import { isStop } from "../../core/errors.ts";
 import type { CollectSummary } from "../../evaluate/collect-summary.ts";
 import { inRunFolder } from "../../store/folder-claim.ts";
 import type { RunFolderOptions } from "../../store/run-folder.ts";
@@ -61,7 +62,7 @@ export function registerCollect(program: Command, context: CliContext): void {
         });
       } catch (error) {
         view.end();
-        if (!(signal.aborted && error === signal.reason)) throw error;
+        if (!isStop(error, signal)) throw error;
         stderr.write(howToContinue("collect", config));
       } finally {
         view.end();
