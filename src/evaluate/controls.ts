@@ -125,6 +125,6 @@ export function fillerLike({ chat }: EvaluatedPolicy, reflection: Utterance): Ut
 }
 
 /** The outcome of an item with a single retry. */
-export function outcomeOf({ retries }: { retries: readonly { verdict: Verdict }[] }): Outcome {
+function outcomeOf({ retries }: { retries: readonly { verdict: Verdict }[] }): Outcome {
   return retries[0]!.verdict.kind;
 }

@@ -1,20 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { createRng } from "../core/rng.ts";
-import {
-  bootstrapMean,
-  bootstrapMeanDifference,
-  bootstrapRatio,
-  bootstrapRatioDifference,
-  bootstrapSeedMeans,
-  bootstrapSeeds,
-  mcnemarExact,
-  ratioOf,
-  wilsonInterval,
-} from "./statistics.ts";
+import { bootstrapRatio, bootstrapRatioDifference, mcnemarExact, wilsonInterval } from "./statistics.ts";
 
 const options = { seed: 1 };
 const list = (length: number, value: (i: number) => number) =>
   Float64Array.from({ length }, (_, i) => value(i));
+
+/** A mean is a ratio over all items. */
+const mean = (values: ArrayLike<number>) => ({
+  numerators: values,
+  denominators: list(values.length, () => 1),
+});
 
 /** The share of `runs` simulated intervals that hold the truth. */
 function coverage(runs: number, truth: number, intervalOf: (run: number) => { low: number; high: number }) {
@@ -26,17 +22,14 @@ function coverage(runs: number, truth: number, intervalOf: (run: number) => { lo
   return covered / runs;
 }
 
-describe("bootstrapMean", () => {
+describe("bootstrapRatio of a mean", () => {
   test("has no width without variation", () => {
-    expect(bootstrapMean([3, 3, 3], options)).toEqual({ estimate: 3, low: 3, high: 3 });
+    expect(bootstrapRatio(mean([3, 3, 3]), options)).toEqual({ estimate: 3, low: 3, high: 3 });
   });
 
   test("has the width of the normal approximation on many items", () => {
     // rate 0.3 of 2000: standard error sqrt(0.21 / 2000) = 0.01025, half-width 1.96 times that
-    const interval = bootstrapMean(
-      list(2000, (i) => (i % 10 < 3 ? 1 : 0)),
-      options,
-    );
+    const interval = bootstrapRatio(mean(list(2000, (i) => (i % 10 < 3 ? 1 : 0))), options);
     expect(interval.estimate).toBeCloseTo(0.3, 12);
     expect((interval.high - interval.low) / 2).toBeGreaterThan(0.0185);
     expect((interval.high - interval.low) / 2).toBeLessThan(0.0217);
@@ -44,8 +37,8 @@ describe("bootstrapMean", () => {
 
   test("draws as the binomial says: of two items 0 and 1, a quarter of resamples are both 0", () => {
     // P(mean 0) = 1/4, so the 20 % quantile is 0 and the 30 % quantile is 1/2
-    expect(bootstrapMean([0, 1], { ...options, confidence: 0.6 }).low).toBe(0);
-    expect(bootstrapMean([0, 1], { ...options, confidence: 0.4 })).toEqual({
+    expect(bootstrapRatio(mean([0, 1]), { ...options, confidence: 0.6 }).low).toBe(0);
+    expect(bootstrapRatio(mean([0, 1]), { ...options, confidence: 0.4 })).toEqual({
       estimate: 0.5,
       low: 0.5,
       high: 0.5,
@@ -54,46 +47,51 @@ describe("bootstrapMean", () => {
 
   test("gives the same interval for the same seed and another for another", () => {
     const values = list(200, (i) => Math.sin(i));
-    expect(bootstrapMean(values, options)).toEqual(bootstrapMean(values, options));
-    expect(bootstrapMean(values, { seed: 2 }).low).not.toBe(bootstrapMean(values, options).low);
+    expect(bootstrapRatio(mean(values), options)).toEqual(bootstrapRatio(mean(values), options));
+    expect(bootstrapRatio(mean(values), { seed: 2 }).low).not.toBe(bootstrapRatio(mean(values), options).low);
   });
 
   test("is NaN for no items", () => {
-    expect(bootstrapMean([], options)).toEqual({ estimate: Number.NaN, low: Number.NaN, high: Number.NaN });
+    expect(bootstrapRatio(mean([]), options)).toEqual({
+      estimate: Number.NaN,
+      low: Number.NaN,
+      high: Number.NaN,
+    });
   });
 
   test("covers the truth about as often as it says", () => {
     const share = coverage(200, 0.3, (run) => {
       const rng = createRng(100 + run);
-      return bootstrapMean(
-        list(150, () => (rng.next() < 0.3 ? 1 : 0)),
-        { seed: run, resamples: 500 },
-      );
+      return bootstrapRatio(mean(list(150, () => (rng.next() < 0.3 ? 1 : 0))), { seed: run, resamples: 500 });
     });
     expect(share).toBeGreaterThanOrEqual(0.9);
     expect(share).toBeLessThanOrEqual(0.99);
   });
 });
 
-describe("bootstrapMeanDifference", () => {
+describe("bootstrapRatioDifference of means", () => {
   test("pairs items: a constant improvement has no width however noisy the items", () => {
     const noisy = list(50, (i) => (i * 37) % 11);
     const better = noisy.map((value) => value + 2);
-    expect(bootstrapMeanDifference(better, noisy, options)).toEqual({ estimate: 2, low: 2, high: 2 });
+    expect(bootstrapRatioDifference(mean(better), mean(noisy), options)).toEqual({
+      estimate: 2,
+      low: 2,
+      high: 2,
+    });
   });
 
   test("is antisymmetric", () => {
     const a = list(40, (i) => i % 3);
     const b = list(40, (i) => i % 2);
-    const { estimate, low, high } = bootstrapMeanDifference(a, b, options);
-    const swapped = bootstrapMeanDifference(b, a, options);
+    const { estimate, low, high } = bootstrapRatioDifference(mean(a), mean(b), options);
+    const swapped = bootstrapRatioDifference(mean(b), mean(a), options);
     expect(swapped.estimate).toBeCloseTo(-estimate, 12);
     expect(swapped.low).toBeCloseTo(-high, 12);
     expect(swapped.high).toBeCloseTo(-low, 12);
   });
 
   test("refuses lists of unequal length", () => {
-    expect(() => bootstrapMeanDifference([1, 2], [1], options)).toThrow(/got lengths 2, 1/);
+    expect(() => bootstrapRatioDifference(mean([1, 2]), mean([1]), options)).toThrow(/got lengths 2, 2, 1, 1/);
   });
 });
 
@@ -149,49 +147,6 @@ describe("bootstrapRatioDifference", () => {
     const second = { numerators: [0, 0, 1, 0], denominators: [0, 0, 1, 1] };
     expect(bootstrapRatioDifference(first, second, options).estimate).toBeCloseTo(1 / 6, 12);
   });
-});
-
-describe("bootstrapSeedMeans", () => {
-  test("keeps the variation between seeds when items do not vary", () => {
-    // seeds 0 and 1: the mean of two drawn seeds is 0, 1/2 or 1 with 1/4, 1/2, 1/4
-    const values_S = [list(100, () => 0), list(100, () => 1)];
-    const interval = bootstrapSeedMeans(values_S, { ...options, sharedItems: true });
-    expect(interval).toEqual({ estimate: 0.5, low: 0, high: 1 });
-  });
-
-  test("keeps the variation of items that seeds share, which separate draws would average away", () => {
-    const values = list(200, (i) => i % 2);
-    const values_S = Array.from({ length: 16 }, () => values);
-    const width = (sharedItems: boolean) => {
-      const { low, high } = bootstrapSeedMeans(values_S, { ...options, sharedItems });
-      return high - low;
-    };
-    // sixteen equal seeds carry no more information than one: 2 · 1.96 · 0.5 / sqrt(200) = 0.139; else a quarter of it
-    expect(width(true)).toBeGreaterThan(0.12);
-    expect(width(true)).toBeLessThan(0.16);
-    expect(width(false)).toBeLessThan(0.05);
-  });
-
-  test("means each seed first, so that a seed with more items weighs no more", () => {
-    const values_S = [
-      [0, 0, 0, 0],
-      [1, 1],
-    ];
-    expect(bootstrapSeedMeans(values_S, { ...options, sharedItems: false }).estimate).toBe(0.5);
-    expect(() => bootstrapSeedMeans(values_S, { ...options, sharedItems: true })).toThrow(/got 4, 2/);
-  });
-});
-
-test("bootstrapSeeds takes any statistic of a seed's items, such as a ratio", () => {
-  const ratios_S = [
-    { numerators: [1, 0, 0], denominators: [1, 1, 0] },
-    { numerators: [1, 1, 0], denominators: [1, 1, 0] },
-  ];
-  const statistic = (s: number, items: Uint32Array) => ratioOf(ratios_S[s]!, items);
-  const interval = bootstrapSeeds([3, 3], statistic, { ...options, sharedItems: true });
-  expect(interval.estimate).toBe(0.75);
-  expect(interval.low).toBeGreaterThanOrEqual(0);
-  expect(interval.high).toBe(1);
 });
 
 describe("mcnemarExact", () => {

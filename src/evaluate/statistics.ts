@@ -1,5 +1,5 @@
 /**
- * Intervals and tests for evaluations: percentile bootstrap over items (paired, ratios, seeds then items) and McNemar's
+ * Intervals and tests for evaluations: percentile bootstrap over items (ratios, paired) and McNemar's
  * exact test. Pure: the same seed gives the same interval, and the same items drawn for everything that is compared.
  */
 import { hashSeed } from "../core/rng.ts";
@@ -20,23 +20,12 @@ export interface BootstrapOptions {
 }
 
 /** One number per item; items in the same order wherever two lists are compared. */
-export type Values = ArrayLike<number>;
+type Values = ArrayLike<number>;
 
 /** A rate over a subset: numerator 1 and denominator 1 for an item that counts and succeeds, 0 and 0 outside. */
 export interface Ratio {
   numerators: Values;
   denominators: Values;
-}
-
-export function bootstrapMean(values: Values, options: BootstrapOptions): Interval {
-  return bootstrap(values.length, (items) => sum(values, items) / items.length, options);
-}
-
-/** mean(first) - mean(second), each item drawn with both its values. */
-export function bootstrapMeanDifference(first: Values, second: Values, options: BootstrapOptions): Interval {
-  requireEqualLengths("bootstrapMeanDifference", first, second);
-  const statistic = (items: Uint32Array) => (sum(first, items) - sum(second, items)) / items.length;
-  return bootstrap(first.length, statistic, options);
 }
 
 /** sum(numerators) / sum(denominators); both vary, since which items count is itself by chance. */
@@ -68,51 +57,6 @@ export function bootstrap(
     drawItems(items, resampleSeed);
     return statistic(items);
   });
-}
-
-export interface SeedBootstrapOptions extends BootstrapOptions {
-  /**
-   * Did every seed see the same items in the same order? Then one draw of items serves all seeds; separate draws would
-   * average away the part of the chance that seeds share.
-   */
-  sharedItems: boolean;
-}
-
-/**
- * Hierarchical bootstrap of the mean over seeds of a statistic of each seed's items: draws seeds, then items.
- * `lengths_S` counts items per seed. For paired arms let the statistic be a difference.
- */
-export function bootstrapSeeds(
-  lengths_S: readonly number[],
-  statistic: (seedIndex: number, items: Uint32Array) => number,
-  options: SeedBootstrapOptions,
-): Interval {
-  if (options.sharedItems && lengths_S.some((length) => length !== lengths_S[0])) {
-    throw new RangeError(`bootstrapSeeds: shared items mean equal lengths, got ${lengths_S.join(", ")}`);
-  }
-  const count = lengths_S.length;
-  const all_S = lengths_S.map((length) => Uint32Array.from({ length }, (_, i) => i));
-  const estimate = all_S.reduce((total, items, s) => total + statistic(s, items), 0) / count;
-  const drawn_S = lengths_S.map((length) => new Uint32Array(length));
-  const seedIndices = new Uint32Array(count);
-  return percentileInterval(estimate, options, (resampleSeed) => {
-    drawItems(seedIndices, hashSeed(resampleSeed, 0));
-    let total = 0;
-    for (let draw = 0; draw < count; draw++) {
-      const s = seedIndices[draw]!;
-      const items = drawn_S[s]!;
-      // a seed drawn twice gets two draws of its own items
-      drawItems(items, hashSeed(resampleSeed, 1, options.sharedItems ? 0 : draw));
-      total += statistic(s, items);
-    }
-    return total / count;
-  });
-}
-
-/** Mean over seeds of the mean over items; values_S are per-item values (or paired differences) of each seed. */
-export function bootstrapSeedMeans(values_S: readonly Values[], options: SeedBootstrapOptions): Interval {
-  const lengths_S = values_S.map((values) => values.length);
-  return bootstrapSeeds(lengths_S, (s, items) => sum(values_S[s]!, items) / items.length, options);
 }
 
 /** 1.96: what a standard normal variable stays within 95 times in 100. */

@@ -80,7 +80,7 @@ export function average(values: readonly number[]): number | null {
 }
 
 /** With ddof = 1, as torch.std; null below two values. */
-export function standardDeviation(values: readonly number[]): number | null {
+function standardDeviation(values: readonly number[]): number | null {
   if (values.length < 2) return null;
   const mean = average(values)!;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);

@@ -31,7 +31,7 @@ export function extendConversation(
 }
 
 /** Was this part written by the model, token by token? */
-export function isSampled(part: Part): boolean {
+function isSampled(part: Part): boolean {
   return part === "attempt" || part === "reflection" || part === "retry";
 }
 

@@ -7,7 +7,7 @@ import { startWorker } from "../core/own-program.ts";
 import type { RenderReply, RenderRequest, RenderSetup } from "./template-protocol.ts";
 
 /** Most time of a rendering, in milliseconds by the clock and in those that this process computes. The slowest known template takes some 10. */
-export const RENDER_MS = 1000;
+const RENDER_MS = 1000;
 /** Longest wait while the process hardly computes: other programs have the processor, or the thread is gone. */
 const MAX_WAIT_MS = 8 * RENDER_MS;
 /** Longest start of the thread. */

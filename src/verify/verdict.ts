@@ -33,7 +33,7 @@ export async function verifyAnswer<Row>(
 }
 
 /** What a verifier returned, as a Verdict; anything outside its contract is unscored. */
-export function verdictFrom(answer: unknown): Verdict {
+function verdictFrom(answer: unknown): Verdict {
   if (typeof answer === "boolean") return answer ? { kind: "solved" } : { kind: "failed", feedback: "" };
   if (typeof answer === "number" && Number.isFinite(answer)) {
     return answer >= 1 ? { kind: "solved" } : { kind: "failed", feedback: `score ${answer}` };

@@ -70,7 +70,7 @@ export function generateFunctionCalls({ count, seed, exclude }: GenerateFunction
 }
 
 /** One row from a stream of random numbers. */
-export function drawFunctionCall(rng: Rng): FunctionCallingRow {
+function drawFunctionCall(rng: Rng): FunctionCallingRow {
   const tools = drawTools(rng);
   const tool = rng.choice(tools);
   const values = new Map(tool.slots.map((slot) => [slot, drawValue(rng)]));

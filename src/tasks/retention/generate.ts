@@ -57,7 +57,7 @@ export function generateRetention(options: GenerateRetention): RetentionRow[] {
 }
 
 /** One row of a kind from a stream of random numbers. */
-export function drawRetention(rng: Rng, kind: RetentionKind): RetentionRow {
+function drawRetention(rng: Rng, kind: RetentionKind): RetentionRow {
   const { given, answer } = DRAW[kind](rng);
   const question = `${kind}: ${given}`;
   return { id: question, kind, question, answer };

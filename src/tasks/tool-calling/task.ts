@@ -110,7 +110,7 @@ async function loadFiles(
 }
 
 /** Generated rows fall to the splits by their query. */
-export function toolCallingSplit({ query }: XlamRow): Split {
+function toolCallingSplit({ query }: XlamRow): Split {
   return splitByHash(query, { salt: "tool-calling 1", validation: 0.1, test: 0.15 });
 }
 

@@ -46,7 +46,7 @@ export const LENIENT: CallMatching = {
 export type Defaults = ReadonlyMap<string, ReadonlyMap<string, Literal>>;
 
 /** What can be wrong with an answer that should be calls; reports count by it. */
-export const CALL_ERRORS = [
+const CALL_ERRORS = [
   "no_call",
   "invalid_json",
   "wrong_count",

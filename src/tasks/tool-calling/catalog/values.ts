@@ -1,11 +1,12 @@
 /** Values that several functions of the catalog share. */
 
-export const CITIES =
+const CITIES =
   "Lima|Oslo|Nairobi|Toronto|Kyoto|Lisbon|Austin|Hanoi|Bergen|Cape Town|Mexico City|Naples".split("|");
 export const PEOPLE =
   "Amara Diallo|Jonas Weber|Mei Lin|Sofia Rossi|Omar Haddad|Priya Nair|Lucas Silva|Emma Clark".split("|");
-export const DATES =
-  "2025-01-09|2025-02-14|2025-03-21|2025-04-02|2025-06-30|2025-08-17|2025-10-05|2025-12-24".split("|");
+const DATES = "2025-01-09|2025-02-14|2025-03-21|2025-04-02|2025-06-30|2025-08-17|2025-10-05|2025-12-24".split(
+  "|",
+);
 export const TIMES = "07:30|09:00|11:45|13:15|15:30|18:00|20:45".split("|");
 export const CURRENCIES = "USD|EUR|JPY|GBP|BRL|INR|NOK|ZAR".split("|");
 export const LANGUAGES = "French|German|Spanish|Japanese|Swahili|Portuguese|Hindi".split("|");
