@@ -52,7 +52,7 @@ export interface ForwardBackwardResult {
    * (weights, advantages and klWeights are 0): it need not have been computed.
    */
   logprobs: Float32Array[];
-  /** Keys follow Tinker's `name:reduction`: `loss:sum`, `kl:sum`, `clip_low:sum`, `clip_high:sum` (counts of tokens). */
+  /** Keys follow Tinker's `name:reduction`: `loss:sum`. What else log-probabilities tell is the caller's to work out. */
   metrics: Record<string, number>;
 }
 
