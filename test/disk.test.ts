@@ -21,7 +21,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   "hub/partial-file.ts": "a cache, checked against its checksum",
   "log/tensorboard/tensorboard.ts":
     "for others to read: records that are cut off are passed over, and failures cost a warning",
-  "store/run-folder.ts": "the probe whether a folder can be written",
+  "store/folder-claim.ts": "the probe whether a folder can be written",
   "store/run-lock.ts": "made by one link, so that two processes cannot both make it; of no use after the run",
   "train/doctor/folder.ts": "the probe whether a folder can be written",
 };
