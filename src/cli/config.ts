@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { MulliganError, nearestName } from "../core/errors.ts";
+import { MulliganError, messageOf, nearestName } from "../core/errors.ts";
 import { readJsonFile } from "../core/json-file.ts";
 import { importDefault } from "../tasks/import-file.ts";
 import { defineConfig, MulliganConfig } from "../train/config.ts";
@@ -57,14 +57,10 @@ export async function loadConfigFile(
   try {
     return { path, values: await importValues(absolute) };
   } catch (cause) {
-    throw new MulliganError(
-      "config",
-      `${path}: cannot be loaded: ${cause instanceof Error ? cause.message : cause}`,
-      {
-        hint: "it must export the settings: export default { numGenerations: 8 }",
-        cause,
-      },
-    );
+    throw new MulliganError("config", `${path}: cannot be loaded: ${messageOf(cause)}`, {
+      hint: "it must export the settings: export default { numGenerations: 8 }",
+      cause,
+    });
   }
 }
 

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
-import { MulliganError } from "./errors.ts";
+import { MulliganError, messageOf } from "./errors.ts";
 import { endNow, type FaultPoint, reach } from "./fault.ts";
 
 /** What a process adds to the name of what it has not finished: `.PID.tmp`. */
@@ -125,14 +125,17 @@ async function change<T>(
 
 /** The error of a path that could not be written. */
 export function unwritable(path: string, cause: unknown): MulliganError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new MulliganError("io", `${path.replaceAll(UNFINISHED, "")}: cannot be written: ${reason}`, {
-    hint:
-      codeOf(cause) === "ENOSPC"
-        ? "make room on the disk; a run then goes on with --resume"
-        : "check that the folder exists, that you may write to it, and that the disk has room",
-    cause,
-  });
+  return new MulliganError(
+    "io",
+    `${path.replaceAll(UNFINISHED, "")}: cannot be written: ${messageOf(cause)}`,
+    {
+      hint:
+        codeOf(cause) === "ENOSPC"
+          ? "make room on the disk; a run then goes on with --resume"
+          : "check that the folder exists, that you may write to it, and that the disk has room",
+      cause,
+    },
+  );
 }
 
 /** The system's name of a file's error, "ENOSPC". */

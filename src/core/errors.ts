@@ -44,6 +44,11 @@ export function isNonFinite(error: unknown): error is MulliganError {
   return error instanceof MulliganError && error.code === "nonfinite";
 }
 
+/** What an error says; anything may be thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
 /** Is this no mistake, but the work that ended because the signal asked it to? */
 export function isStop(error: unknown, signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true && error === signal.reason;

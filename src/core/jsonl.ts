@@ -7,7 +7,7 @@ import { open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { unwritable, writeAtomic } from "./atomic-file.ts";
 import { openFile, syncFolder, truncate } from "./disk.ts";
-import { MulliganError } from "./errors.ts";
+import { MulliganError, messageOf } from "./errors.ts";
 import { MAX_TEXT_BYTES, parseJson } from "./json-file.ts";
 
 export interface JsonLine {
@@ -136,8 +136,4 @@ function lineFrom(value: unknown): string {
   const json = JSON.stringify(value) as string | undefined;
   if (json === undefined) throw new MulliganError("data", `a line must be a JSON value, got ${typeof value}`);
   return `${json}\n`;
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

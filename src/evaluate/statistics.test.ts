@@ -91,7 +91,9 @@ describe("bootstrapRatioDifference of means", () => {
   });
 
   test("refuses lists of unequal length", () => {
-    expect(() => bootstrapRatioDifference(mean([1, 2]), mean([1]), options)).toThrow(/got lengths 2, 2, 1, 1/);
+    expect(() => bootstrapRatioDifference(mean([1, 2]), mean([1]), options)).toThrow(
+      /got lengths 2, 2, 1, 1/,
+    );
   });
 });
 

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { MulliganError } from "../core/errors.ts";
+import { MulliganError, messageOf } from "../core/errors.ts";
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, holdsWeights, TEXT_FILES } from "../core/model-folder.ts";
 
 /** SHA-256 of the weight files, of config.json, and of the files that turn text into tokens. */
@@ -67,6 +67,5 @@ async function hashFiles(folder: string, names: readonly string[]): Promise<stri
 }
 
 function unreadable(path: string, cause: unknown): MulliganError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new MulliganError("checkpoint", `${path}: cannot be read: ${reason}`, { cause });
+  return new MulliganError("checkpoint", `${path}: cannot be read: ${messageOf(cause)}`, { cause });
 }

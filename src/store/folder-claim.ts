@@ -7,7 +7,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { LEFTOVER, removeWhole, writeAtomic } from "../core/atomic-file.ts";
 import { makeFolder, remove, rename, syncFolder } from "../core/disk.ts";
-import { MulliganError } from "../core/errors.ts";
+import { MulliganError, messageOf } from "../core/errors.ts";
 import { readTextFile } from "../core/json-file.ts";
 import {
   FILES,
@@ -85,8 +85,7 @@ async function makeWritable(dir: string): Promise<string[]> {
 }
 
 function reasonOf(cause: unknown): string {
-  if (cause instanceof MulliganError) return reasonOf(cause.cause);
-  return cause instanceof Error ? cause.message : String(cause);
+  return cause instanceof MulliganError ? reasonOf(cause.cause) : messageOf(cause);
 }
 
 /** Killed in the middle, it can be asked for again. */

@@ -1,7 +1,7 @@
 /** Finds the task that a user named: a built-in one, or the default export of a TypeScript or JavaScript file. */
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { MulliganError, nearestName } from "../core/errors.ts";
+import { MulliganError, messageOf, nearestName } from "../core/errors.ts";
 import { createRng } from "../core/rng.ts";
 import type { Task } from "../core/task.ts";
 import { gsm8k } from "./benchmarks/gsm8k.ts";
@@ -96,7 +96,9 @@ async function load(path: string, file: string): Promise<unknown> {
   } catch (cause) {
     if (cause instanceof MulliganError) throw cause;
     // a syntax error comes with its place on a line of its own
-    const reason = (cause instanceof Error ? cause.message : String(cause)).trim().replace(/\s*\n\s*/g, " ");
+    const reason = messageOf(cause)
+      .trim()
+      .replace(/\s*\n\s*/g, " ");
     throw new MulliganError("task", `task file ${path}: cannot be loaded: ${reason}`, {
       hint: "the file must run by itself: look at its syntax and its imports",
       cause,

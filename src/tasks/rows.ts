@@ -4,7 +4,7 @@
  */
 import { extname } from "node:path";
 import { CsvError, parse } from "csv-parse/sync";
-import { MulliganError } from "../core/errors.ts";
+import { MulliganError, messageOf } from "../core/errors.ts";
 import { MAX_TEXT_BYTES, parseJson, readBounded } from "../core/json-file.ts";
 import { readJsonl } from "../core/jsonl.ts";
 import { decodeParquet } from "./parquet.ts";
@@ -148,8 +148,7 @@ async function readBytes(path: string, maxBytes = MAX_TEXT_BYTES): Promise<Buffe
 }
 
 function unreadable(place: string, problem: string, cause: unknown, hint: string): MulliganError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new MulliganError("data", `${place}: ${problem}: ${reason}`, { hint, cause });
+  return new MulliganError("data", `${place}: ${problem}: ${messageOf(cause)}`, { hint, cause });
 }
 
 function kindOf(value: unknown): string {

@@ -3,6 +3,7 @@
  * behind (a rejection nobody waits for, an error in a timer) belongs to the answer under way.
  */
 import { setImmediate } from "node:timers/promises";
+import { messageOf } from "../core/errors.ts";
 import type { Verdict } from "../core/task.ts";
 import type { PoolReply, PoolRequest } from "../verify/apart/pool.ts";
 import { verifyAnswer } from "../verify/verdict.ts";
@@ -32,7 +33,7 @@ try {
   });
   send({ type: "ready" });
 } catch (error) {
-  send({ type: "failed", reason: error instanceof Error ? error.message : String(error) }, exit);
+  send({ type: "failed", reason: messageOf(error) }, exit);
 }
 
 /** After a stray error or a RangeError (no memory, no stack) the process may be unsound: it ends. */

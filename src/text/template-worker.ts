@@ -4,6 +4,7 @@
  */
 import { workerData } from "node:worker_threads";
 import * as jinja from "@huggingface/jinja";
+import { messageOf } from "../core/errors.ts";
 import type { RenderReply, RenderRequest, RenderSetup } from "./template-protocol.ts";
 
 /** Longest text that a template may make at any place, in characters: some half a million tokens. */
@@ -154,7 +155,7 @@ function answer({ source, contexts }: RenderRequest): RenderReply {
     during = "render";
     return { texts: contexts.map((context) => renderWith(template, context)) };
   } catch (error) {
-    return { failed: during, reason: error instanceof Error ? error.message : String(error) };
+    return { failed: during, reason: messageOf(error) };
   }
 }
 

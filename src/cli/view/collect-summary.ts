@@ -1,11 +1,12 @@
 /** What was collected, for people: problems by difficulty, attempts by outcome and mistake, lengths. */
 import { printable } from "../../core/printable.ts";
 import type { CollectSummary, LengthSummary } from "../../evaluate/collect-summary.ts";
+import { formatPercent } from "../../evaluate/index.ts";
 
 /** Lines that end with a newline. */
 export function renderCollectSummary(summary: CollectSummary): string {
   const { problems, attempts, failures, errors, lengths, unscored } = summary;
-  const percent = (part: number, whole: number) => `${((100 * part) / Math.max(1, whole)).toFixed(1)} %`;
+  const percent = (part: number, whole: number) => formatPercent(part / Math.max(1, whole));
   const share = (part: number) => `${part} (${percent(part, attempts.total)})`;
   const lines = [
     `problems   ${problems.total}: never solved ${problems.never}, sometimes ${problems.sometimes}, always ${problems.always}`,
@@ -22,6 +23,6 @@ export function renderCollectSummary(summary: CollectSummary): string {
 }
 
 function lengthLine(name: string, { mean, median, max, truncated }: LengthSummary): string {
-  const cut = `${(100 * truncated).toFixed(1)} % cut at the limit`;
+  const cut = `${formatPercent(truncated)} cut at the limit`;
   return `tokens     of a ${name} attempt: mean ${mean.toFixed(1)}, median ${median}, most ${max}, ${cut}`;
 }

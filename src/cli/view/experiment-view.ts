@@ -1,5 +1,6 @@
 /** Shows the events of a run: a progress line for the stage under way, and a line that stays for each result. */
 import { printable } from "../../core/printable.ts";
+import { formatPercent } from "../../evaluate/index.ts";
 import type { ExperimentEvent } from "../../train/experiment.ts";
 import { createProgress, type Progress, type ProgressFacts, type ProgressStream } from "./progress.ts";
 import { renderWarning } from "./warnings-view.ts";
@@ -108,6 +109,6 @@ const SHOWN = [
 function describe(metrics: Record<string, number>): string {
   return SHOWN.flatMap(([key, name]) => {
     const value = metrics[key];
-    return value === undefined ? [] : [`${name} ${(100 * value).toFixed(1)} %`];
+    return value === undefined ? [] : [`${name} ${formatPercent(value)}`];
   }).join(", ");
 }
