@@ -2,9 +2,9 @@
  * The run of an MLflow server that a run folder belongs to. The folder keeps its id and what it was told, so that a run that
  * goes on appends to the same one and tells nothing twice. Knows nothing of tries and waits: what a call throws, it throws.
  */
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { writeAtomic } from "../../core/atomic-file.ts";
+import { readJsonFile } from "../../core/json-file.ts";
 import { type LogContext, type LogEvent, numbersOf, type Outcome } from "../logger.ts";
 import { isMissing, type MlflowClient, type MlflowMetric } from "./client.ts";
 import { metricKey, paramsFrom } from "./names.ts";
@@ -106,7 +106,7 @@ export function createMlflowRun(
 
 async function readKept(path: string): Promise<Kept | undefined> {
   try {
-    return Kept.parse(JSON.parse(await readFile(path, "utf8")));
+    return Kept.parse(await readJsonFile(path));
   } catch {
     return undefined; // begun before there was a logger, or damaged: a new MLflow run
   }
