@@ -1,7 +1,8 @@
 /** `--resume` of a run that is finished: nothing is computed, and no model is loaded to find that out. */
 import { verifyCheckpoint } from "../store/checkpoints.ts";
+import { inRunFolder } from "../store/folder-claim.ts";
 import { requireIntactLogs } from "../store/intact-logs.ts";
-import { checkpointAt, inRunFolder, runFolderAt } from "../store/run-folder.ts";
+import { checkpointAt, runFolderAt } from "../store/run-folder.ts";
 import type { MulliganConfig } from "../train/config.ts";
 import { isFinished } from "../train/saved-run.ts";
 import type { CliContext } from "./context.ts";

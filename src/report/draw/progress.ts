@@ -1,5 +1,5 @@
 /** How the run went: warnings, curves over steps, and where the time of its steps went. */
-
+import { median } from "../../core/median.ts";
 import { curvesOf, timeCurvesOf } from "../read/curves.ts";
 import { pagePlain } from "../read/page-text.ts";
 import type { RunData } from "../read/run-data.ts";
@@ -74,12 +74,6 @@ export function timeSection(run: RunData): Html | undefined {
   )}</tbody></table></div>
   <div class="curves">${timeCurvesOf(run).map(curveFigure)}</div>
 </section>`;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 function duration(seconds: number): string {
