@@ -1,13 +1,14 @@
 import { EventEmitter } from "node:events";
 import { expect, test } from "vitest";
-import { watchInterrupts } from "./interrupt.ts";
+import { unitOf, watchInterrupts } from "./interrupt.ts";
 
-function watched() {
+function watched(command = "train") {
   const source = new EventEmitter();
   const written: string[] = [];
   const exits: number[] = [];
   const stderr = { write: (text: string) => written.push(text) };
-  return { source, written, exits, interrupt: watchInterrupts(source, stderr, (code) => exits.push(code)) };
+  const exit = (code: number) => exits.push(code);
+  return { source, written, exits, interrupt: watchInterrupts(source, stderr, exit, unitOf(command)) };
 }
 
 test.each([
@@ -21,6 +22,13 @@ test.each([
   expect(interrupt.exitCode()).toBe(code);
   source.emit(name);
   expect([written.length, exits]).toEqual([1, [code]]);
+});
+
+test("a command without steps says what it finishes", () => {
+  const { source, written } = watched("doctor");
+  source.emit("SIGINT");
+  expect(written).toEqual(["\nstopping after this check (Ctrl-C again to quit at once)\n"]);
+  expect(unitOf("constructor")).toBe("this step");
 });
 
 test("a second signal may be another, and the code of a clean stop is the first one's", () => {

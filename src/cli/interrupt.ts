@@ -21,10 +21,28 @@ const exitCodeOf = (signal: Signal) => 128 + constants.signals[signal];
 /** What a stopped program returns where nothing is known of a signal: Ctrl-C's. */
 export const INTERRUPTED = exitCodeOf("SIGINT");
 
+/** What a command finishes before it stops, where that is not a step of training. */
+const UNITS = new Map([
+  ["bench", "this measurement"],
+  ["check-task", "this row"],
+  ["collect", "these attempts"],
+  ["doctor", "this check"],
+  ["eval", "these attempts"],
+  ["export", "this part"],
+  ["init", "this file"],
+  ["sample", "these attempts"],
+  ["swap", "these attempts"],
+  ["transfer", "these attempts"],
+]);
+
+export const unitOf = (command: string | undefined) => UNITS.get(command ?? "") ?? "this step";
+
+/** `unit`: what is finished first, in words. */
 export function watchInterrupts(
   source: Pick<EventEmitter, "on" | "off">,
   stderr: ProgressStream,
   exit: (code: number) => void,
+  unit: string,
 ): Interrupt {
   const controller = new AbortController();
   let first: Signal | undefined;
@@ -36,8 +54,8 @@ export function watchInterrupts(
     first = signal;
     stderr.write(
       signal === "SIGINT"
-        ? "\nstopping after this step (Ctrl-C again to quit at once)\n"
-        : `\n${signal}: stopping after this step (a second signal quits at once)\n`,
+        ? `\nstopping after ${unit} (Ctrl-C again to quit at once)\n`
+        : `\n${signal}: stopping after ${unit} (a second signal quits at once)\n`,
     );
     controller.abort();
   };

@@ -2,7 +2,7 @@
 /** The `mulligan` executable: connects the program to this process, and nothing else. */
 import { presetConfig, presets } from "../train/presets.ts";
 import type { PartialConfig } from "./config.ts";
-import { INTERRUPTED, watchInterrupts } from "./interrupt.ts";
+import { INTERRUPTED, unitOf, watchInterrupts } from "./interrupt.ts";
 import { runCli } from "./program.ts";
 
 const presetNames = Object.keys(presets) as (keyof typeof presets)[];
@@ -16,8 +16,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.stderr.on("error", () => {});
 
 // ends as an exit, so that what ends with this process does: the verifier's processes
-const interrupt = watchInterrupts(process, process.stderr, (code) => process.exit(code));
-const code = await runCli(process.argv.slice(2), {
+const argv = process.argv.slice(2);
+const interrupt = watchInterrupts(process, process.stderr, (code) => process.exit(code), unitOf(argv[0]));
+const code = await runCli(argv, {
   presets: Object.fromEntries(presetNames.map((name) => [name, presetConfig(name) as PartialConfig])),
   signal: interrupt.signal,
   stdout: process.stdout,

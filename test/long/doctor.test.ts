@@ -154,6 +154,15 @@ export default defineTask({
     expect(named.weights!.status).toBe("ok");
   });
 
+  test("asked for more threads than cores tries the engine with as many as there are", async () => {
+    const { code, named } = await diagnose({ "--threads": 99 });
+    const [, cores] = /^99 threads on .*; what follows is tried with (\d+)$/.exec(named.threads!.found)!;
+    expect(named.engine!.found).toMatch(
+      new RegExp(`^loads on cpu with ${cores} thread${cores === "1" ? "" : "s"};`),
+    );
+    expect(code).toBe(0);
+  });
+
   test("finds too many threads, a run that is there, and a folder that cannot be written", async () => {
     const many = await diagnose({ "--threads": 64, "--model": "nowhere" });
     expect(many.named.threads).toMatchObject({

@@ -76,20 +76,27 @@ describe("the runtime", () => {
 
 describe("threads", () => {
   test.each([
-    [0, { usable: 4, load: 0.2 }, "ok", "4 threads on 4 cores"],
-    [1, { usable: 1, load: 0 }, "ok", "1 thread on 1 core"],
-    [8, { usable: 4, load: 0 }, "warning", "8 threads on 4 cores"],
-    [0, { usable: 8, quota: 2.5, load: 0 }, "warning", "8 threads on 8 cores, of which a quota leaves 2"],
-    [2, { usable: 8, quota: 2.5, load: 0 }, "ok", "2 threads on 8 cores, of which a quota leaves 2"],
-    [1, { usable: 8, quota: 0.5, load: 0 }, "ok", "1 thread on 8 cores, of which a quota leaves 1"],
+    [0, { usable: 4, load: 0.2 }, "ok", "4 threads on 4 cores", 4],
+    [1, { usable: 1, load: 0 }, "ok", "1 thread on 1 core", 1],
+    [8, { usable: 4, load: 0 }, "warning", "8 threads on 4 cores; what follows is tried with 4", 4],
+    [
+      0,
+      { usable: 8, quota: 2.5, load: 0 },
+      "warning",
+      "8 threads on 8 cores, of which a quota leaves 2; what follows is tried with 2",
+      2,
+    ],
+    [2, { usable: 8, quota: 2.5, load: 0 }, "ok", "2 threads on 8 cores, of which a quota leaves 2", 2],
+    [1, { usable: 8, quota: 0.5, load: 0 }, "ok", "1 thread on 8 cores, of which a quota leaves 1", 1],
     [
       2,
       { usable: 4, load: 3.26 },
       "warning",
       "2 threads on 4 cores; over the last minute 3.3 processes wanted one",
+      2,
     ],
-  ] as const)("%i asked of %j: %s", (threads, cores, status, found) => {
-    expect(checkThreads(threads, cores)).toMatchObject({ status, found });
+  ] as const)("%i asked of %j: %s", (threads, cores, status, found, value) => {
+    expect(checkThreads(threads, cores)).toMatchObject({ status, found, value });
   });
 
   test("beyond what there is are told the number to take", () => {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Cores } from "../../core/free-cores.ts";
 import { type RuntimeTrial, tryRuntime } from "../../engine/index.ts";
-import { type Finding, failed, ok, warning } from "./check.ts";
+import { type Finding, failed, type Opened, ok, warning } from "./check.ts";
 
 /** By package.json: ">=20.19". */
 export function requiredNode(): string {
@@ -76,22 +76,25 @@ function runtimeAdvice(message: string, { platform, arch, glibc }: Platform): st
 /** More of its cores are in other hands than this: worth saying. Arbitrary. */
 const BUSY = 0.5;
 
-/** `threads` as configured: 0 = one per usable core. */
-export function checkThreads(threads: number, { usable, quota, load }: Cores): Finding {
+/**
+ * `threads` as configured: 0 = one per usable core. The value is with how many an engine may be tried: each takes a replica of
+ * the model, so that far too many would keep the doctor busy for minutes, with what is said already.
+ */
+export function checkThreads(threads: number, { usable, quota, load }: Cores): Opened<number> {
   const limit = quota === undefined ? usable : Math.max(1, Math.min(usable, Math.floor(quota)));
   const used = threads || usable;
   const cores = `${count(usable, "core")}${limit < usable ? `, of which a quota leaves ${limit}` : ""}`;
   const found = `${count(used, "thread")} on ${cores}`;
   if (used > limit) {
-    return warning(found, `threads that share a core wait for each other: --threads ${limit}`);
+    const advice = `threads that share a core wait for each other: --threads ${limit}`;
+    return { ...warning(`${found}; what follows is tried with ${limit}`, advice), value: limit };
   }
   if (load >= BUSY * usable) {
-    return warning(
-      `${found}; over the last minute ${load.toFixed(1)} processes wanted one`,
-      "a run will take longer than it could: wait, or give it fewer threads",
-    );
+    const busy = `${found}; over the last minute ${load.toFixed(1)} processes wanted one`;
+    const advice = "a run will take longer than it could: wait, or give it fewer threads";
+    return { ...warning(busy, advice), value: used };
   }
-  return ok(found);
+  return { ...ok(found), value: used };
 }
 
 const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? "" : "s"}`;

@@ -9,6 +9,15 @@ import type { Message, Problem, Task } from "../../core/task.ts";
 import type { Chat } from "../../loop/policy.ts";
 import { type Finding, failed, findingFrom, ok, warning } from "./check.ts";
 
+/** All that a model is shown of a task's problems, and what it is to write. */
+export function textsOf(task: Task, problems: readonly Problem[]): string[] {
+  const texts = problems.flatMap(({ row }) => [
+    ...task.prompt(row).map(({ content }) => content),
+    ...[task.reflectionPrompt(row), task.retryPrompt(row), task.answer?.(row) ?? ""],
+  ]);
+  return texts.filter((text) => text !== "");
+}
+
 /** The task's texts come back from tokens as they were, control tokens cannot be spelt, and a turn has an end. */
 export function checkTokenizer({ tokenizer, stopTokens }: Chat, texts: readonly string[]): Finding {
   const lost = texts.find((text) => tokenizer.decode(tokenizer.encode(text)).trim() !== text.trim());
