@@ -19,6 +19,7 @@ import { prepareSetup, type Setup, startSetup } from "../train/setup.ts";
 import { describeStart } from "../train/start.ts";
 import type { CliContext } from "./context.ts";
 import { leaveReport } from "./leave-report.ts";
+import { warnOfDisk } from "./view/disk-view.ts";
 import { downloadOptions } from "./view/download-view.ts";
 import { createExperimentView } from "./view/experiment-view.ts";
 import { renderProducts } from "./view/finished-view.ts";
@@ -52,7 +53,11 @@ export async function experiment(
   const source = command.failures ?? fork?.run.failures;
   const failures = source === undefined ? undefined : await loadFailures(source);
   const prepared = await prepareSetup(config, downloadOptions({ stderr, signal }));
-  const memory = await checkMemory(config, prepared, { stderr }).catch(async (error) => {
+  const plan = async () => {
+    await warnOfDisk(config, prepared, failures ? "train" : "run", { stderr });
+    return checkMemory(config, prepared, { stderr });
+  };
+  const memory = await plan().catch(async (error) => {
     await prepared.close();
     throw error;
   });

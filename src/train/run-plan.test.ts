@@ -1,7 +1,7 @@
 /** The plan of a run: its arithmetic. */
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { MulliganConfig } from "./config.ts";
-import { bytesOfAll, planDisk, planStages } from "./run-plan.ts";
+import { planStages } from "./run-plan.ts";
 
 const config = (changes: object = {}) =>
   MulliganConfig.parse({
@@ -24,6 +24,11 @@ test("counts what each stage samples at the most", () => {
   });
 });
 
+test("counts turns as well", () => {
+  const turns = planStages(config(), problems).map(({ turns }) => turns);
+  expect(turns).toEqual([20, 8 * (7 + 9), 6 * (3 + 3 * 5), 10 * 4 * 3 * 3]);
+});
+
 test("follows what learns, dynamic sampling, tries and refreshes", () => {
   const answers = tokensOf({ learnFrom: "answer", eval: { steps: 0 } });
   expect(answers).toEqual({ test: expect.any(Number), train: 10 * 4 * 3 * 5 });
@@ -43,27 +48,4 @@ test("says it in words", () => {
     "6 problems, 2 times",
     "1 step of 4 failures × 3 reflections with a retry each",
   ]);
-});
-
-describe("on the disk", () => {
-  const sizes = { all: 1000, trained: 100 };
-  const diskOf = (changes: object) =>
-    planDisk({ ...config(), ...changes }, sizes, [{ name: "", work: "", tokens: 50 }]);
-
-  test("lie checkpoints with their optimiser's state, the model, and what was sampled", () => {
-    const uses = diskOf({ saveSteps: 4 });
-    expect(uses).toEqual([
-      { name: "3 checkpoints", bytes: 3 * 12 * 100 },
-      { name: "trained model", bytes: 4 * 1000 },
-      { name: "what was sampled", bytes: 40 * 50 },
-    ]);
-    expect(bytesOfAll(uses)).toBe(3600 + 4000 + 2000);
-  });
-
-  test("as many checkpoints as are kept, and the one being written", () => {
-    expect(diskOf({ saveSteps: 0 })[0]!.name).toBe("1 checkpoint");
-    expect(diskOf({ saveSteps: 1, saveTotalLimit: 2 })[0]!.name).toBe("3 checkpoints");
-    expect(diskOf({ saveSteps: 5, saveTotalLimit: 2 })[0]!.name).toBe("2 checkpoints");
-    expect(diskOf({ maxSteps: 0 })[0]!.name).toBe("0 checkpoints");
-  });
 });

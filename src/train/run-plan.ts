@@ -2,36 +2,20 @@
  * What a run will do and leave on the disk, told from its settings: the stages with the most tokens that each can sample,
  * and the sizes of what is written. Nothing is loaded or sampled.
  */
+import { count } from "../core/count.ts";
 import type { Split } from "../core/task.ts";
 import { sizesOf } from "../engine/index.ts";
 import type { MulliganConfig } from "./config.ts";
+import { type DiskUse, planDisk, planSampled, type Sampled, type Sizes } from "./disk-plan.ts";
 import { mostItemsPerStep } from "./feed.ts";
 import { type Prepared, problemsOf, weightsOf } from "./setup.ts";
 
-/** Parameters of the model, and of what learns. */
-export interface Sizes {
-  all: number;
-  trained: number;
-}
-
-export interface Stage {
+/** What it samples at the most: every turn as long as allowed, every attempt a failure. */
+export interface Stage extends Sampled {
   name: string;
   /** What it does, in numbers. */
   work: string;
-  /** Sampled at the most: every turn as long as allowed, every attempt a failure. */
-  tokens: number;
 }
-
-export interface DiskUse {
-  name: string;
-  bytes: number;
-}
-
-/** Of one sampled token with its log-probability, as JSON: measured 38 in a run of the shipped model. */
-const BYTES_PER_TOKEN = 40;
-
-/** A value of a checkpoint: the weight and AdamW's two moments, in float32. */
-const BYTES_PER_TRAINED = 12;
 
 type Counts = Readonly<Record<Split, number>>;
 
@@ -56,7 +40,7 @@ export async function planWork(
   const countOf = async (split: Split) => (await problemsOf(task, split, config)).length;
   if (scope === "collect") {
     const stages = [collecting(config, await countOf("train"))];
-    return { sizes, stages, disk: [sampledBy(stages)] };
+    return { sizes, stages, disk: [planSampled(sumOf(stages))] };
   }
   const counts = {
     train: await countOf("train"),
@@ -64,23 +48,28 @@ export async function planWork(
     test: await countOf("test"),
   };
   const stages = planStages(config, counts).filter(({ name }) => scope === "run" || name !== "collect");
-  return { sizes, stages, disk: planDisk(config, sizes, stages) };
+  return { sizes, stages, disk: planDisk(config, sizes, sumOf(stages)) };
 }
+
+const sumOf = (stages: readonly Stage[]): Sampled => ({
+  tokens: stages.reduce((sum, { tokens }) => sum + tokens, 0),
+  turns: stages.reduce((sum, { turns }) => sum + turns, 0),
+});
 
 /** `problems`: as many of each split as the settings take. */
 export function planStages(config: MulliganConfig, problems: Counts): Stage[] {
-  const { maxSteps, maxAttemptLength: answer, maxCompletionLength: reflection } = config;
+  const { maxSteps, learnFrom } = config;
   const validations = countValidations(config);
   // both models' first tries, and per failure a reflection with its retry, a second draw and three controls; the trained
   // model reflects on the starting one's failures and on its own
-  const test = (own: number) => (5 + own) * answer + own * reflection;
-  const validation = (own: number) => (1 + own) * answer + own * reflection;
+  const test = (own: number): Turns => ({ answers: 5 + own, reflections: own });
+  const validation = (own: number): Turns => ({ answers: 1 + own, reflections: own });
   return [
-    ...(config.learnFrom === "answer" ? [] : [collecting(config, problems.train)]),
+    ...(learnFrom === "answer" ? [] : [collecting(config, problems.train)]),
     {
       name: "test",
       work: `${count(problems.test, "problem")}, before and after, with controls`,
-      tokens: problems.test * (test(1) + test(2)),
+      ...sampled(config, [problems.test, test(1)], [problems.test, test(2)]),
     },
     ...(validations === 0
       ? []
@@ -88,27 +77,53 @@ export function planStages(config: MulliganConfig, problems: Counts): Stage[] {
           {
             name: "validate",
             work: `${count(problems.validation, "problem")}, ${count(validations, "time")}`,
-            tokens: problems.validation * (validation(1) + (validations - 1) * validation(2)),
+            ...sampled(
+              config,
+              [problems.validation, validation(1)],
+              [problems.validation * (validations - 1), validation(2)],
+            ),
           },
         ]),
-    { name: "train", work: stepsOf(config), tokens: maxSteps * tokensPerStep(config) },
+    { name: "train", work: stepsOf(config), ...sampled(config, [maxSteps, turnsPerStep(config)]) },
     ...refreshing(config, problems.train),
   ];
 }
 
-function collecting({ collect, maxAttemptLength }: MulliganConfig, problems: number): Stage {
-  const work = `${count(problems, "problem")}, ${count(collect.tries, "attempt")} each`;
-  return { name: "collect", work, tokens: problems * collect.tries * maxAttemptLength };
+interface Turns {
+  answers: number;
+  reflections: number;
 }
 
-function refreshing(
-  { learnFrom, maxSteps, collect, maxAttemptLength }: MulliganConfig,
-  problems: number,
-): Stage[] {
+/** So many times these turns, summed. */
+function sampled(
+  { maxAttemptLength, maxCompletionLength }: MulliganConfig,
+  ...parts: readonly (readonly [times: number, turns: Turns])[]
+): Sampled {
+  let [answers, reflections] = [0, 0];
+  for (const [times, turns] of parts) {
+    answers += times * turns.answers;
+    reflections += times * turns.reflections;
+  }
+  return {
+    tokens: answers * maxAttemptLength + reflections * maxCompletionLength,
+    turns: answers + reflections,
+  };
+}
+
+const ATTEMPT: Turns = { answers: 1, reflections: 0 };
+
+function collecting(config: MulliganConfig, problems: number): Stage {
+  const { tries } = config.collect;
+  const work = `${count(problems, "problem")}, ${count(tries, "attempt")} each`;
+  return { name: "collect", work, ...sampled(config, [problems * tries, ATTEMPT]) };
+}
+
+function refreshing(config: MulliganConfig, problems: number): Stage[] {
+  const { learnFrom, maxSteps, collect } = config;
   if (learnFrom === "answer" || collect.refreshSteps === 0) return [];
   const times = Math.floor(Math.max(0, maxSteps - 1) / collect.refreshSteps);
-  const tokens = times * problems * collect.tries * maxAttemptLength;
-  return [{ name: "collect anew", work: count(times, "time"), tokens }];
+  const attempts = times * problems * collect.tries;
+  return [{ name: "collect anew", work: count(times, "time"), ...sampled(config, [attempts, ATTEMPT]) }];
 }
 
 /** Before the first step, every so many steps and after the last. */
@@ -126,42 +141,9 @@ function stepsOf(config: MulliganConfig): string {
   return `${steps} of ${count(failuresPerStep, "failure")} × ${count(numGenerations, "reflection")} ${retries}`;
 }
 
-function tokensPerStep(config: MulliganConfig): number {
-  const { learnFrom, numGenerations, retriesPerReflection, maxAttemptLength, maxCompletionLength } = config;
-  const row = maxCompletionLength + retriesPerReflection * maxAttemptLength;
-  return mostItemsPerStep(config) * numGenerations * (learnFrom === "answer" ? maxAttemptLength : row);
+function turnsPerStep(config: MulliganConfig): Turns {
+  const { learnFrom, numGenerations, retriesPerReflection } = config;
+  const rows = mostItemsPerStep(config) * numGenerations;
+  if (learnFrom === "answer") return { answers: rows, reflections: 0 };
+  return { answers: rows * retriesPerReflection, reflections: rows };
 }
-
-/** What a run leaves behind, the larger things, when all that is sampled is as long as allowed. */
-export function planDisk(
-  config: Pick<MulliganConfig, "maxSteps" | "saveSteps"> & { saveTotalLimit?: number },
-  { all, trained }: Sizes,
-  stages: readonly Stage[],
-): DiskUse[] {
-  const checkpoints = countCheckpoints(config);
-  return [
-    { name: count(checkpoints, "checkpoint"), bytes: checkpoints * BYTES_PER_TRAINED * trained },
-    { name: "trained model", bytes: 4 * all },
-    sampledBy(stages),
-  ];
-}
-
-function sampledBy(stages: readonly Stage[]): DiskUse {
-  const tokens = stages.reduce((sum, stage) => sum + stage.tokens, 0);
-  return { name: "what was sampled", bytes: BYTES_PER_TOKEN * tokens };
-}
-
-/** One more than may stay while the next is written. */
-function countCheckpoints({
-  maxSteps,
-  saveSteps,
-  saveTotalLimit = 0,
-}: Pick<MulliganConfig, "maxSteps" | "saveSteps"> & { saveTotalLimit?: number }): number {
-  const made = saveSteps > 0 ? Math.ceil(maxSteps / saveSteps) : Math.min(1, maxSteps);
-  return saveTotalLimit > 0 ? Math.min(made, saveTotalLimit + 1) : made;
-}
-
-export const bytesOfAll = (uses: readonly DiskUse[]) => uses.reduce((sum, { bytes }) => sum + bytes, 0);
-
-export const count = (number: number, noun: string) =>
-  `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;

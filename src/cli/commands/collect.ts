@@ -12,6 +12,7 @@ import { type CliContext, configFromOptions, type Options } from "../context.ts"
 import { howToContinue, warnOfChanges } from "../experiment.ts";
 import { addConfigFlags } from "../flags.ts";
 import { renderCollectSummary } from "../view/collect-summary.ts";
+import { warnOfDisk } from "../view/disk-view.ts";
 import { downloadOptions } from "../view/download-view.ts";
 import { createExperimentView } from "../view/experiment-view.ts";
 import { dryRun } from "../view/plan-view.ts";
@@ -50,6 +51,7 @@ export function registerCollect(program: Command, context: CliContext): void {
       const { signal, stdout, stderr } = context;
       const view = createExperimentView(stderr, 0);
       try {
+        await warnOfDisk(config, setup, "collect", { stderr });
         await inRunFolder(config.outputDir, { resume, clean }, async (folder) => {
           if (resume) {
             await requireOwnSettings(folder, setup.config);

@@ -4,11 +4,12 @@ import { freeMemory } from "../../core/free-memory.ts";
 import { printable, printableJson } from "../../core/printable.ts";
 import { type RunFolderOptions, requireUsable } from "../../store/run-folder.ts";
 import type { MulliganConfig } from "../../train/config.ts";
-import { freeRoom } from "../../train/doctor/folder.ts";
+import { lackOf, roomFor } from "../../train/disk-room.ts";
 import { planRun, requireMemory, withoutTraining } from "../../train/memory.ts";
-import { bytesOfAll, planWork, type RunWork, type Scope } from "../../train/run-plan.ts";
+import { planWork, type RunWork, type Scope } from "../../train/run-plan.ts";
 import { type Prepared, prepareSetup } from "../../train/setup.ts";
 import type { CliContext } from "../context.ts";
+import { renderLack } from "./disk-view.ts";
 import { renderPlan, renderUse } from "./memory-view.ts";
 
 /** Shows the settings and the plan, and why there is none where there is none; fetches, loads and writes nothing. */
@@ -58,7 +59,10 @@ async function showPlans(
 ): Promise<void> {
   const work = await planWork(config, prepared, scope);
   show(renderWork(work));
-  show(renderUse("disk", bytesOfAll(work.disk), await freeRoom(config.outputDir), work.disk));
+  const room = await roomFor(config.outputDir, work.disk);
+  show(renderUse("disk", room.needed, room.free, work.disk));
+  const lack = lackOf(room, work.disk);
+  if (lack) show(renderLack(lack));
   const { plan, ...memory } = await planRun(config, prepared);
   const free = freeMemory();
   show(renderPlan(scope === "collect" ? withoutTraining(plan) : plan, free));

@@ -1,4 +1,5 @@
 /** Does the run fit into memory, and does the engine load? The plan comes first: what does not fit is not loaded. */
+import { count } from "../../core/count.ts";
 import { MulliganError } from "../../core/errors.ts";
 import { freeMemory } from "../../core/free-memory.ts";
 import type { Chat } from "../../loop/policy.ts";
@@ -37,7 +38,7 @@ export async function checkEngine(config: MulliganConfig, prepared: Prepared): P
   const { info } = setup.policy.engine;
   try {
     requireCapabilities(info, config);
-    const threads = `${info.threads} thread${info.threads === 1 ? "" : "s"}`;
+    const threads = count(info.threads, "thread");
     const found = `loads on ${config.device} with ${threads}; every episode fits its ${info.contextLength} tokens`;
     return { ...ok(found), value: setup };
   } catch (error) {

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { checkDisk, checkWriting, freeRoom } from "./folder.ts";
+import { checkDisk, checkWriting } from "./folder.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -57,11 +57,4 @@ test("a disk without room for the checkpoints is told with its largest part", as
     found: "about 7.0 GiB at the most, of 5.0 GiB free; the largest part: 3 checkpoints, 6.0 GiB",
     advice: expect.stringContaining("make room"),
   });
-});
-
-test("room is looked for where a folder that is not there yet would be made", async () => {
-  const room = await freeRoom(join(folder, "not", "yet"));
-  expect(room).toBeGreaterThan(0);
-  await writeFile(join(folder, "file"), "");
-  await expect(freeRoom(join(folder, "file", "run"))).rejects.toMatchObject({ code: "ENOTDIR" });
 });

@@ -1,11 +1,11 @@
 /** Can a run be written where it is to lie? Tried with a file, since permissions do not tell of full or read-only disks. */
-import { open, rename, rm, rmdir, statfs } from "node:fs/promises";
+import { open, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { makeFolder } from "../../core/disk.ts";
 import { MulliganError } from "../../core/errors.ts";
 import { requireUsable } from "../../store/run-folder.ts";
-import { showBytes } from "../memory.ts";
-import { bytesOfAll, type DiskUse } from "../run-plan.ts";
+import type { DiskUse } from "../disk-plan.ts";
+import { lackOf, roomFor, showRoom } from "../disk-room.ts";
 import { type Finding, failed, findingFrom, ok, warning } from "./check.ts";
 
 /**
@@ -57,34 +57,17 @@ async function removeEmpty(folder: string, made: string): Promise<void> {
   }
 }
 
-/** Room for what a run leaves behind, on the disk that its folder lies on or will. */
+/** Room for what a run keeps, on the disk that its folder lies on or will. */
 export async function checkDisk(
   dir: string,
   uses: readonly DiskUse[],
-  freeAt: (dir: string) => Promise<number> = freeRoom,
+  freeAt?: (dir: string) => Promise<number>,
 ): Promise<Finding> {
-  const needed = bytesOfAll(uses);
   try {
-    const free = await freeAt(resolve(dir));
-    const found = `about ${showBytes(needed)} at the most, of ${showBytes(free)} free`;
-    if (needed <= free) return ok(found);
-    const [largest] = [...uses].sort((a, b) => b.bytes - a.bytes);
-    return failed(
-      `${found}; the largest part: ${largest!.name}, ${showBytes(largest!.bytes)}`,
-      "make room, or choose another disk with --output-dir; a larger --save-steps keeps fewer checkpoints",
-    );
+    const room = await roomFor(dir, uses, freeAt);
+    const lack = lackOf(room, uses);
+    return lack ? failed(lack.rule, lack.advice) : ok(showRoom(room));
   } catch (error) {
     return findingFrom(error);
-  }
-}
-
-/** Bytes that may be written where a folder is or would be made. */
-export async function freeRoom(dir: string): Promise<number> {
-  try {
-    const { bavail, bsize } = await statfs(dir);
-    return bavail * bsize;
-  } catch (error) {
-    if (dirname(dir) === dir || (error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    return freeRoom(dirname(dir));
   }
 }

@@ -1,5 +1,6 @@
 /** What a run needs of the machine: Node, the runtime's native library, cores. Knows neither model nor task. */
 import { readFileSync } from "node:fs";
+import { count } from "../../core/count.ts";
 import type { Cores } from "../../core/free-cores.ts";
 import { type RuntimeTrial, tryRuntime } from "../../engine/index.ts";
 import { type Finding, failed, type Opened, ok, warning } from "./check.ts";
@@ -96,5 +97,3 @@ export function checkThreads(threads: number, { usable, quota, load }: Cores): O
   }
   return { ...ok(found), value: used };
 }
-
-const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? "" : "s"}`;
