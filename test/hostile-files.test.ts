@@ -15,7 +15,11 @@ import { pickFiles } from "../src/hub/model-files.ts";
 import { loadModel, saveModel } from "../src/model/folder.ts";
 import { loadAdapterConfig } from "../src/model/lora/folder.ts";
 import { makeHeader } from "../src/model/safetensors-header.ts";
+import { checkpointNamedIn } from "../src/store/checkpoints.ts";
+import { verifyDigests } from "../src/store/digests.ts";
+import { readStarts } from "../src/store/environment.ts";
 import { latestCheckpoint, runFolderAt } from "../src/store/run-folder.ts";
+import { whileLocked } from "../src/store/run-lock.ts";
 import { readRows } from "../src/tasks/rows.ts";
 import { loadToolCallingRows } from "../src/tasks/tool-calling/load.ts";
 import { bfclFunctions } from "../src/tasks/tool-calling/row.ts";
@@ -140,6 +144,21 @@ describe("lengths that a file asks for", () => {
     await cp("models/mini", folder, { recursive: true });
     await write("config.json", " ".repeat(2 ** 20 + 1));
     await expect(loadModel(folder)).rejects.toThrow(/must have at most 1048576 bytes, got 1048577/);
+  });
+
+  test("files of a run that are larger than any run would write are not read", async () => {
+    const run = runFolderAt(folder);
+    await writeFile(run.environment, " ".repeat(2 ** 24 + 1));
+    await expect(readStarts(run)).rejects.toThrow(/environment.json: .* must have at most 16777216 bytes/);
+    const large = " ".repeat(2 ** 20 + 1);
+    await write("digests.json", large);
+    await expect(verifyDigests(folder, "")).rejects.toThrow(
+      /digests.json: .* must have at most 1048576 bytes/,
+    );
+    await write("run.lock", large);
+    await expect(whileLocked(folder, async () => {})).rejects.toThrow(/got a lock that cannot be read/);
+    await write("best", large);
+    expect(await checkpointNamedIn(run.best)).toBeUndefined();
   });
 
   test.skipIf(process.platform === "win32")(

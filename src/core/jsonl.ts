@@ -3,18 +3,21 @@
  * written whole or grow line by line: a kill leaves at most the last line torn. Knows nothing of what the values mean.
  */
 import { existsSync } from "node:fs";
-import { open, readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { unwritable, writeAtomic } from "./atomic-file.ts";
 import { openFile, syncFolder, truncate } from "./disk.ts";
 import { MulliganError, messageOf } from "./errors.ts";
-import { MAX_TEXT_BYTES, parseJson } from "./json-file.ts";
+import { MAX_TEXT_BYTES, parseJson, readBounded } from "./json-file.ts";
 
 export interface JsonLine {
   /** Counted from 1. */
   line: number;
   value: unknown;
 }
+
+/** Largest file that is read at once, in bytes: Node reads no larger one. */
+const MAX_FILE_BYTES = 2 ** 31 - 1;
 
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
@@ -34,7 +37,7 @@ export async function readJsonl(
   path: string,
   { maxLineBytes = MAX_TEXT_BYTES, tornLine = "refuse" }: ReadJsonlOptions = {},
 ): Promise<JsonLine[]> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
+  const bytes = await readBounded(path, MAX_FILE_BYTES).catch((cause: unknown) => {
     throw new MulliganError("data", `${path}: cannot be read: ${messageOf(cause)}`, {
       hint: "give the path of a JSON Lines file, relative to the current folder",
       cause,

@@ -53,7 +53,7 @@ export async function connect(
     if (token && url.origin === new URL(endpoint).origin) headers.set("authorization", `Bearer ${token}`);
     const response = await fetch(url, { ...init, headers, ...(signal && { signal }) }).catch((cause) => {
       signal?.throwIfAborted();
-      throw unreachable(settings, cause);
+      throw unreachable(reference, settings, cause);
     });
     if (response.ok) return response;
     await response.body?.cancel();
@@ -65,7 +65,7 @@ export async function connect(
       return await answer;
     } catch (cause) {
       signal?.throwIfAborted();
-      throw cause instanceof MulliganError ? cause : senseless(settings, cause);
+      throw cause instanceof MulliganError ? cause : senseless(reference, settings, cause);
     }
   };
 
@@ -77,7 +77,10 @@ export async function connect(
         type === "model" ? info.modelInfo(question) : info.datasetInfo(question),
       );
       if (isCommit(sha)) return sha;
-      throw new MulliganError("hub", `${endpoint}: must name the commit of "${revision}", got ${sha}`);
+      throw new MulliganError(
+        "hub",
+        `${type} "${name}": ${endpoint} must name the commit of "${revision}", got ${sha}`,
+      );
     },
     async files(commit, { folder = "", recursive = false } = {}) {
       const repo = { type, name };

@@ -2,11 +2,12 @@
  * Files of a data set with the rows that were asked for, in order. The listing that they were picked from is kept in the
  * cache: what a snapshot folder holds does not tell which files are still to come.
  */
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { unwritable, writeAtomic } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
+import { readJsonFile, readTextFile } from "../core/json-file.ts";
 import { type CachedRepo, sizeOf } from "./cache.ts";
 import type { RemoteFile } from "./client.ts";
 import { CARD, MAX_CARD_BYTES, subsetsOf } from "./dataset-card.ts";
@@ -16,6 +17,9 @@ import { type Fetching, type FetchOptions, fetchFromHub, startDownload } from ".
 
 /** Most bytes of the files together: rows are held in memory. Arbitrary. */
 const MAX_BYTES = 1_073_741_824;
+
+/** Largest listing that is kept, in bytes: as many files as the hub is asked for, with paths of hundreds of characters. */
+const MAX_LISTING_BYTES = 2 ** 26;
 
 export interface HubDataset {
   /** The commit that the revision means. */
@@ -121,7 +125,7 @@ async function pick(
 }
 
 async function readCard(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((cause) => {
+  return readTextFile(path, MAX_CARD_BYTES).catch((cause) => {
     throw new MulliganError("hub", `${path}: cannot be read: ${cause.message}`, { cause });
   });
 }
@@ -151,7 +155,7 @@ async function keepListing(path: string, files: readonly RemoteFile[]): Promise<
 
 async function readListing(path: string): Promise<Listing | undefined> {
   try {
-    return Listing.parse(JSON.parse(await readFile(path, "utf8")));
+    return Listing.parse(await readJsonFile(path, MAX_LISTING_BYTES));
   } catch {
     return undefined; // as though it had never been kept: the hub has it
   }

@@ -392,7 +392,9 @@ describe("without the hub", () => {
   test("no network and no package are said, with what to do", async () => {
     const network = await failureOf(fetchIt(REFERENCE, nowhere));
     expect(network).toMatchObject({ code: "hub", hint: expect.stringContaining("HF_HUB_OFFLINE=1") });
-    expect(network.message).toBe(`${nowhere.HF_ENDPOINT}: must be reached, got ECONNREFUSED`);
+    expect(network.message).toBe(
+      `model "org/model": ${nowhere.HF_ENDPOINT} must be reached, got ECONNREFUSED`,
+    );
     const none = await failureOf(fetchIt(REFERENCE, {}, absent));
     expect(none).toMatchObject({
       code: "hub",

@@ -5,6 +5,7 @@
 import { readdir, rename, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { isRunning } from "../core/process-identity.ts";
 
 /** Where this process may write what arrives for `path`, holding what an ended process left. Throws as readdir does. */
 export async function claimPartial(path: string): Promise<string> {
@@ -15,7 +16,7 @@ export async function claimPartial(path: string): Promise<string> {
   if (await stat(own).catch(() => undefined)) return own;
   for (const name of await readdir(folder)) {
     const pid = name.startsWith(prefix) && /^(\d+)\.incomplete$/.exec(name.slice(prefix.length))?.[1];
-    if (!pid || isRunning(Number(pid))) continue;
+    if (!pid || (await isRunning({ pid: Number(pid) }))) continue;
     const isOurs = await rename(join(folder, name), own).then(
       () => true,
       () => false, // another process was faster
@@ -23,13 +24,4 @@ export async function claimPartial(path: string): Promise<string> {
     if (isOurs) break;
   }
   return own;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
-  }
 }

@@ -43,20 +43,28 @@ export function refusal(
 }
 
 /** The error for no answer at all. */
-export function unreachable({ endpoint }: HubSettings, cause: unknown): MulliganError {
+export function unreachable(
+  { type, name }: HubReference,
+  { endpoint }: HubSettings,
+  cause: unknown,
+): MulliganError {
   const { code } = ((cause as Error).cause ?? cause) as { code?: unknown };
   const got = typeof code === "string" ? code : "no answer"; // a message might quote a header, and so the token
-  return new MulliganError("hub", `${endpoint}: must be reached, got ${got}`, {
+  return new MulliganError("hub", `${type} "${name}": ${endpoint} must be reached, got ${got}`, {
     hint: "check the network and HF_ENDPOINT; with HF_HUB_OFFLINE=1 all comes from the cache alone",
     cause,
   });
 }
 
 /** The error for an answer that is none of a hub's, such as a network's page to log in. */
-export function senseless({ endpoint }: HubSettings, cause: unknown): MulliganError {
+export function senseless(
+  { type, name }: HubReference,
+  { endpoint }: HubSettings,
+  cause: unknown,
+): MulliganError {
   return new MulliganError(
     "hub",
-    `${endpoint}: must answer as the Hugging Face hub does, got ${(cause as Error).message}`,
+    `${type} "${name}": ${endpoint} must answer as the Hugging Face hub does, got ${(cause as Error).message}`,
     { hint: "check HF_ENDPOINT, and whether the network asks to log in first", cause },
   );
 }

@@ -1,8 +1,8 @@
 /** Where the hub and its cache are and who asks: the environment variables of Python's huggingface_hub, read alike. */
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { MulliganError } from "../core/errors.ts";
+import { readTextFile } from "../core/json-file.ts";
 
 export interface HubSettings {
   /** Without a slash at its end. */
@@ -24,8 +24,7 @@ export async function hubSettings(env: Environment): Promise<HubSettings> {
   const expand = (path: string) => path.replace(/^~(?=$|[/\\])/, () => user);
   const home = expand(env.HF_HOME || join(env.XDG_CACHE_HOME || join(user, ".cache"), "huggingface"));
   const tokenFile = expand(env.HF_TOKEN_PATH || join(home, "token"));
-  const token =
-    env.HF_TOKEN || env.HUGGING_FACE_HUB_TOKEN || (await readFile(tokenFile, "utf8").catch(() => ""));
+  const token = env.HF_TOKEN || env.HUGGING_FACE_HUB_TOKEN || (await readTextFile(tokenFile).catch(() => ""));
   return {
     endpoint: endpointFrom(env.HF_ENDPOINT || HUGGING_FACE),
     cache: expand(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, "hub")),

@@ -3,11 +3,12 @@
  * is damaged. `latest` and `best` never name a checkpoint that was removed.
  */
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { removeWhole, writeAtomic } from "../core/atomic-file.ts";
 import { remove } from "../core/disk.ts";
 import { MulliganError } from "../core/errors.ts";
+import { readTextFile } from "../core/json-file.ts";
 import { shellWord } from "../core/shell.ts";
 import { verifyDigests } from "./digests.ts";
 import { checkpointAt, latestCheckpoint, type RunFolder, runFolderAt } from "./run-folder.ts";
@@ -23,7 +24,7 @@ export async function checkpointSteps({ dir }: RunFolder): Promise<number[]> {
 
 /** The checkpoint that a text file such as `latest` or `best` names, or undefined where there is no such file. */
 export async function checkpointNamedIn(file: string): Promise<string | undefined> {
-  const name = (await readFile(file, "utf8").catch(() => "")).trim();
+  const name = (await readTextFile(file).catch(() => "")).trim();
   const step = NAME.exec(name)?.[1];
   return step === undefined ? undefined : checkpointAt(runFolderAt(dirname(file)), Number(step));
 }
@@ -43,7 +44,7 @@ export function stepOf(checkpoint: string): number | undefined {
 export async function nameBest(folder: RunFolder, step: number | undefined): Promise<void> {
   const wanted =
     step === undefined || !existsSync(checkpointAt(folder, step)) ? undefined : `checkpoint-${step}\n`;
-  const there = await readFile(folder.best, "utf8").catch(() => undefined);
+  const there = await readTextFile(folder.best).catch(() => undefined);
   if (wanted === there) return;
   if (wanted === undefined) await remove(folder.best);
   else await writeAtomic(folder.best, wanted);

@@ -4,10 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
+import { readJsonFile } from "../core/json-file.ts";
 import { writeJsonAtomic } from "./run-folder.ts";
 import { Digests } from "./wire.ts";
 
@@ -33,7 +34,7 @@ export async function verifyDigests(folder: string, hint: string): Promise<void>
     new MulliganError("checkpoint", `${file}: ${rule}`, { hint, cause });
   let digests: Digests;
   try {
-    digests = Digests.parse(JSON.parse(await readFile(path, "utf8")));
+    digests = Digests.parse(await readJsonFile(path));
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
     throw damaged(path, `must list the checkpoint's files: ${reason}`, cause);

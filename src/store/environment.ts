@@ -3,12 +3,15 @@
  * their last digits where these do; nothing is computed from them.
  */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { MulliganError } from "../core/errors.ts";
+import { readJsonFile } from "../core/json-file.ts";
 import { type RunFolder, writeJsonAtomic } from "./run-folder.ts";
 import { Environment, type Start } from "./wire.ts";
+
+/** Largest file, in bytes: a start takes about one kilobyte, and a run may have been started again a thousand times. */
+const MAX_ENVIRONMENT_BYTES = 2 ** 24;
 
 /** What bytes may depend on, in people's words. */
 const ASPECTS: readonly [what: string, valueIn: (start: Start) => unknown][] = [
@@ -31,7 +34,7 @@ export async function recordStart(folder: RunFolder, start: Start): Promise<void
 export async function readStarts({ environment: path }: RunFolder): Promise<Start[]> {
   if (!existsSync(path)) return [];
   try {
-    return Environment.parse(JSON.parse(await readFile(path, "utf8"))).starts;
+    return Environment.parse(await readJsonFile(path, MAX_ENVIRONMENT_BYTES)).starts;
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
     throw new MulliganError("data", `${path}: must list the starts of a run: ${reason}`, {

@@ -31,6 +31,19 @@ test("a damaged line that would be kept is named, with the checkpoint that it is
   });
 });
 
+test("a line that is not UTF-8 is named, and one that was torn inside a character is not", async () => {
+  const inCharacter = Buffer.from('{"step":5,"x":"é').subarray(0, -1);
+  await writeFile(folder.metrics, Buffer.concat([Buffer.from(lines(1, 2, 3, 4)), inCharacter]));
+  await expect(requireIntactLogs(folder, 4)).resolves.toBeUndefined();
+  const flipped = Buffer.from(lines(1, 2, 3, 4));
+  flipped[flipped.indexOf('{"step":4') + '{"step":4,"x":"'.length]! ^= 0x80;
+  await writeFile(folder.metrics, flipped);
+  await expect(requireIntactLogs(folder, 4)).rejects.toMatchObject({
+    message: expect.stringMatching(/metrics\.jsonl, line 4: must be one complete JSON value: not UTF-8$/),
+    hint: expect.stringMatching(/--resume --from checkpoint-2$/),
+  });
+});
+
 test("what is written again anyway may be damaged or torn", async () => {
   await writeFile(folder.metrics, `${lines(1, 2, 3, 4) + damaged(5)}{"step":6,"x`);
   await writeFile(folder.timings, `${lines(1, 2, 3, 4)}{"st`);

@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { identityOf, ownContainer } from "./process-identity.ts";
+import { identityOf, ownContainer } from "../core/process-identity.ts";
 import { LOCK_FILE, whileLocked } from "./run-lock.ts";
 
 let dir: string;

@@ -2,14 +2,15 @@
  * `run.lock`: only one process at a time writes into a run folder. The file appears whole, names its process, and goes with
  * it; what a killed process left is taken over. Knows nothing of what is written.
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFileSync, rmSync, statSync } from "node:fs";
+import { link, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { unwritable } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
-import { identityOf, isRunning, ownContainer } from "./process-identity.ts";
+import { parseJson, readTextFile } from "../core/json-file.ts";
+import { identityOf, isRunning, ownContainer } from "../core/process-identity.ts";
 
 export const LOCK_FILE = "run.lock";
 
@@ -32,7 +33,8 @@ export async function whileLocked<T>(dir: string, work: () => Promise<T>): Promi
   const own = await lock(path);
   // at the exit of a process nothing can be awaited
   const release = () => {
-    if (existsSync(path) && readFileSync(path, "utf8") === own) rmSync(path, { force: true });
+    const isOwnSize = statSync(path, { throwIfNoEntry: false })?.size === Buffer.byteLength(own);
+    if (isOwnSize && readFileSync(path, "utf8") === own) rmSync(path, { force: true });
   };
   process.once("exit", release);
   try {
@@ -65,7 +67,7 @@ async function lock(path: string): Promise<string> {
 
 /** Undefined when it was released just now; "" when it cannot be read. */
 async function readLock(path: string): Promise<string | undefined> {
-  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) =>
+  return readTextFile(path).catch((error: NodeJS.ErrnoException) =>
     error.code === "ENOENT" ? undefined : "",
   );
 }
@@ -97,13 +99,13 @@ async function removeStale(path: string, stale: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw unwritable(path, error);
   }
-  if ((await readFile(aside, "utf8")) !== stale) await link(aside, path).catch(() => {});
+  if ((await readLock(aside)) !== stale) await link(aside, path).catch(() => {});
   await rm(aside, { force: true });
 }
 
 function holderIn(text: string): Holder | undefined {
   try {
-    return Holder.parse(JSON.parse(text));
+    return Holder.parse(parseJson(text));
   } catch {
     return undefined;
   }

@@ -1,9 +1,10 @@
 /** Models for other programs: weights in one of several forms, with the tokenizer that they belong to. */
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { unwritable, writeFolder, writeWhole } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
+import { MAX_TEXT_BYTES, readBounded } from "../core/json-file.ts";
 import { FILES_BESIDE_WEIGHTS } from "../core/model-folder.ts";
 import { type ExportOptions, exportWeights } from "../engine/index.ts";
 import type { MulliganConfig } from "./config.ts";
@@ -50,7 +51,7 @@ export async function exportCheckpoint(
 async function copyTokenizer(from: string, to: string): Promise<void> {
   for (const name of FILES_BESIDE_WEIGHTS) {
     if (!existsSync(join(from, name))) continue;
-    const bytes = await readFile(join(from, name));
+    const bytes = await readBounded(join(from, name), MAX_TEXT_BYTES);
     await writeWhole(join(to, name), (write) => write(bytes));
   }
 }

@@ -1,11 +1,13 @@
 /**
- * Readers of models, rows and run folders: valid files for each to be mutated, and how it is called. Not here are those of
- * the hub's answers and cache, of what loggers keep, and of tasks, which are programs.
+ * Readers of models, rows, run folders and the hub's cache: valid files for each to be mutated, and how it is called. Not here
+ * are those of the hub's and MLflow's answers, and of tasks, which are programs.
  */
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { loadConfigFile, resolveConfig } from "../../src/cli/config.ts";
+import { ownContainer } from "../../src/core/process-identity.ts";
 import {
   familyFields,
   llamaFields,
@@ -15,17 +17,25 @@ import {
 import { createAdamState } from "../../src/engine/local/training/adamw.ts";
 import { loadTrainingState, saveTrainingState } from "../../src/engine/local/training/state.ts";
 import { compareEvaluations } from "../../src/evaluate/index.ts";
+import { parseDataset } from "../../src/hub/dataset-reference.ts";
+import { fetchDataset } from "../../src/hub/fetch-dataset.ts";
 import { missingFile } from "../../src/hub/model-files.ts";
+import { hubSettings } from "../../src/hub/settings.ts";
+import { createMlflow } from "../../src/log/mlflow/mlflow.ts";
 import { loadModel, saveModel } from "../../src/model/folder.ts";
 import { loadAdapter, saveAdapter } from "../../src/model/lora/folder.ts";
 import { attemptsTrace, reflectionsTrace, writeFakeRun } from "../../src/report/fake-run.test.kit.ts";
 import { renderReportPage } from "../../src/report/index.ts";
+import { checkpointNamedIn, findCheckpoint, nameBest } from "../../src/store/checkpoints.ts";
 import { verifyDigests, writeDigests } from "../../src/store/digests.ts";
 import { readStarts, recordStart } from "../../src/store/environment.ts";
 import { loadFailures, loadRefreshedFailures } from "../../src/store/failures.ts";
+import { requireIntactLogs } from "../../src/store/intact-logs.ts";
 import { openJournal } from "../../src/store/journal.ts";
 import { rewindRun } from "../../src/store/rewind.ts";
 import { runFolderAt } from "../../src/store/run-folder.ts";
+import { whileLocked } from "../../src/store/run-lock.ts";
+import { appendTraces, readTraces } from "../../src/store/traces.ts";
 import { readRows } from "../../src/tasks/rows.ts";
 import { loadToolCallingRows } from "../../src/tasks/tool-calling/load.ts";
 import { bfclFunctions, defaultsOf, expectedCalls } from "../../src/tasks/tool-calling/row.ts";
@@ -63,6 +73,11 @@ const config = resolveConfig({});
 const PROMPT = [{ role: "user" as const, content: "Use 1, 2 <|end|> and 3.\n" }];
 /** What a thread that renders templates may hold: its heap (src/text/template-thread.ts). */
 const TEMPLATE_BYTES = 256 * 2 ** 20;
+
+/** Where the cache keeps a data set, and a commit of it. */
+const [REPO, COMMIT] = ["datasets--org--rows", "0123456789abcdef0123456789abcdef01234567"];
+/** Refuses at once, without a look at a network. */
+const NO_SERVER = "http://127.0.0.1:1";
 
 const copyModel = (folder: string) => cp("models/mini", folder, { recursive: true });
 const chatIn = async (folder: string) => {
@@ -282,6 +297,93 @@ export const readers: readonly Reader[] = [
     async read(folder) {
       await readStarts(runFolderAt(folder));
       await verifyDigests(join(folder, "checkpoint-3"), "take another one");
+    },
+  },
+  {
+    name: "logs",
+    files: { "metrics.jsonl": "jsonl", "timings.jsonl": "jsonl", "evaluations.jsonl": "jsonl" },
+    async prepare(folder) {
+      const lines = [1, 2, 3].map((step) => `${JSON.stringify({ step, reward: 0.5, note: "é" })}\n`).join("");
+      for (const name of ["metrics", "timings", "evaluations"])
+        await writeFile(join(folder, `${name}.jsonl`), lines);
+    },
+    read: (folder) => requireIntactLogs(runFolderAt(folder), 3),
+  },
+  {
+    name: "traces.jsonl",
+    files: { "traces.jsonl": "jsonl" },
+    prepare: (folder) =>
+      appendTraces(join(folder, "traces.jsonl"), [reflectionsTrace(1, "sf"), attemptsTrace(2, "sf")]),
+    async read(folder) {
+      for await (const _ of readTraces(join(folder, "traces.jsonl")));
+    },
+  },
+  {
+    name: "names of checkpoints",
+    files: { latest: "bytes", best: "bytes" },
+    async prepare(folder) {
+      for (const step of [3, 6]) await mkdir(join(folder, `checkpoint-${step}`));
+      await writeFile(join(folder, "latest"), "checkpoint-6\n");
+      await writeFile(join(folder, "best"), "checkpoint-3\n");
+    },
+    async read(folder) {
+      await checkpointNamedIn(join(folder, "best"));
+      await findCheckpoint(folder);
+      await nameBest(runFolderAt(folder), 3);
+    },
+  },
+  {
+    name: "run.lock",
+    files: { "run.lock": "json" },
+    async prepare(folder) {
+      const gone = { pid: 2 ** 22 + 1, host: hostname(), since: start.started, identity: "boot:1" };
+      const container = await ownContainer();
+      await writeFile(join(folder, "run.lock"), JSON.stringify({ ...gone, ...(container && { container }) }));
+    },
+    read: (folder) => whileLocked(folder, async () => {}),
+  },
+  {
+    name: "hub cache",
+    files: {
+      [`${REPO}/refs/main`]: "bytes",
+      [`${REPO}/mulligan/${COMMIT}.json`]: "json",
+      [`${REPO}/snapshots/${COMMIT}/README.md`]: "bytes",
+      token: "bytes",
+    },
+    async prepare(folder) {
+      const paths = ["README.md", "data/train-0.csv", "data/test-0.csv"];
+      const card =
+        "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train-*\n---\n";
+      const contents = [card, "q\n1\n", "q\n2\n"];
+      const listing = paths.map((path, i) => ({ path, size: contents[i]!.length }));
+      for (const name of ["refs", "mulligan", `snapshots/${COMMIT}/data`])
+        await mkdir(join(folder, REPO, name), { recursive: true });
+      for (const [i, path] of paths.entries())
+        await writeFile(join(folder, REPO, "snapshots", COMMIT, path), contents[i]!);
+      await writeFile(join(folder, REPO, "refs", "main"), COMMIT);
+      await writeFile(join(folder, REPO, "mulligan", `${COMMIT}.json`), JSON.stringify(listing));
+      await writeFile(join(folder, "token"), "hf_token\n");
+    },
+    async read(folder) {
+      const env = { HF_HUB_CACHE: folder, HF_TOKEN_PATH: join(folder, "token"), HF_HUB_OFFLINE: "1" };
+      await hubSettings(env);
+      await fetchDataset(parseDataset("hf:org/rows:train"), { endings: [".csv"], env });
+    },
+  },
+  {
+    name: "mlflow.json",
+    files: { "mlflow.json": "json" },
+    prepare: (folder) =>
+      writeFile(
+        join(folder, "mlflow.json"),
+        JSON.stringify({ uri: NO_SERVER, runId: "a1", described: true, told: { step: 3, evaluation: -1 } }),
+      ),
+    async read(folder) {
+      const context = { settings: {}, runName: "r", resumedFrom: 3, now: () => 0, warn: () => {} };
+      const settings = { uri: NO_SERVER, experiment: "e", headers: {} };
+      const waits = { pauses: [], close: 100 };
+      const logger = createMlflow({ ...context, path: join(folder, "mlflow.json") }, settings, waits);
+      await logger.close("stopped");
     },
   },
   {

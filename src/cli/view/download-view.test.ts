@@ -33,8 +33,10 @@ test("a second download has a line of its own, and an end that is told twice non
 test("the use of the cache is said, with its reason", () => {
   const written: string[] = [];
   const show = createDownloadView({ write: (text) => written.push(text) });
-  show({ type: "from-cache", commit: "0123456789", reason: "https://hub: must be reached" });
-  expect(written).toEqual(["https://hub: must be reached; using commit 0123456 from the cache\n"]);
+  show({ type: "from-cache", commit: "0123456789", reason: 'model "org/m": https://hub must be reached' });
+  expect(written).toEqual([
+    'model "org/m": https://hub must be reached; using commit 0123456 from the cache\n',
+  ]);
 });
 
 test("nothing that a server names steers the terminal", () => {

@@ -1,9 +1,9 @@
 /** A model or an adapter in the forms that other programs load. Needs no engine: weights in, files out. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeAtomic } from "../../core/atomic-file.ts";
 import { makeFolder } from "../../core/disk.ts";
 import { MulliganError } from "../../core/errors.ts";
+import { readTextFile } from "../../core/json-file.ts";
 import { saveModel } from "../../model/folder.ts";
 import { saveAdapter } from "../../model/lora/folder.ts";
 import { saveOnnx } from "../../model/onnx-file.ts";
@@ -41,7 +41,7 @@ export async function exportWeights(
   if (format === "safetensors") return saveModel(folder, model, { dtype: DTYPES[dtype] });
   if (format === "onnx") {
     await saveOnnx(join(folder, "onnx"), model);
-    return writeAtomic(join(folder, "config.json"), await readFile(join(weights, "config.json"), "utf8"));
+    return writeAtomic(join(folder, "config.json"), await readTextFile(join(weights, "config.json")));
   }
   if (!model.adapter) {
     throw new MulliganError(

@@ -1,4 +1,5 @@
 /** MLflow's REST API, version 2.0: the few calls that a run needs. Each has a time limit; none is tried twice here. */
+import { parseJson } from "../../core/json-file.ts";
 import type { MlflowSettings } from "./settings.ts";
 
 export interface MlflowMetric {
@@ -139,7 +140,7 @@ async function textOf({ body }: Response): Promise<string> {
 
 function objectFrom(text: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseJson(text);
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
