@@ -4,7 +4,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { MulliganError } from "../core/errors.ts";
-import { loadTokenizer } from "./tokenizer.ts";
+import { createTokenizer, loadTokenizer } from "./tokenizer.ts";
+import { readTokenizerFiles } from "./tokenizer-files.ts";
 
 const TINY = "test/fixtures/tiny-chat";
 const tinyJson = () => JSON.parse(readFileSync(join(TINY, "tokenizer.json"), "utf8"));
@@ -29,6 +30,20 @@ async function failureOf(folder: string): Promise<MulliganError> {
   expect(error.code).toBe("tokenizer");
   return error;
 }
+
+test("a pattern that takes ever longer with the text is given up, in a text that is long enough for it", async () => {
+  const json = tinyJson();
+  const slow = { type: "Replace", pattern: { Regex: "a*a*a*a*b" }, content: "" };
+  const files = await readTokenizerFiles(folderOf({ "tokenizer.json": { ...json, normalizer: slow } }));
+  const tokenizer = createTokenizer(files, { encodeMs: 100 });
+  expect(tokenizer.encode("a".repeat(20))).toHaveLength(20);
+  expect(() => tokenizer.encode("a".repeat(5000))).toThrow(
+    expect.objectContaining({
+      code: "tokenizer",
+      message: expect.stringMatching(/tokenizer\.json: cannot encode a text, it took more than 0\.1 s$/),
+    }),
+  );
+});
 
 describe("the tiny tokenizer", async () => {
   const tokenizer = await loadTokenizer(TINY);

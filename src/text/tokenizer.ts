@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { MulliganError } from "../core/errors.ts";
+import { withinTime } from "./time-limit.ts";
 import { requireUsable } from "./tokenizer-check.ts";
 import {
   type AddedToken,
@@ -48,8 +49,13 @@ const MARK = "\uD800";
 /** Not where it begins a pair, as it does in 1,024 characters from U+10000 on. */
 const LONE_MARK = new RegExp(MARK, "gu");
 
+/** Shorter texts are not watched: a fourth power of their length ends (pattern-check.ts), and watching is dearer than encoding. */
+const WATCHED_CHARACTERS = 64;
+/** By the clock, for one text: far beyond what an honest pattern takes on a crowded machine. Arbitrary. */
+const ENCODE_MS = 60_000;
+
 /** Takes over `files.tokenizer`, which it changes. Throws `MulliganError("tokenizer")`, as its functions do. */
-export function createTokenizer(files: TokenizerFiles): TextTokenizer {
+export function createTokenizer(files: TokenizerFiles, { encodeMs = ENCODE_MS } = {}): TextTokenizer {
   requireUsable(join(files.folder, "tokenizer.json"), files.tokenizer);
   const named = new Set(Object.values(files.namedTokens));
   const controls = files.tokenizer.added_tokens.filter((token) => isControl(token, files, named));
@@ -80,7 +86,9 @@ export function createTokenizer(files: TokenizerFiles): TextTokenizer {
   };
   const encodePieces = (pieces: readonly Piece[]) => {
     const text = pieces.map(spell).join("");
-    const { ids } = attempt("encode", () => library.encode(text, { add_special_tokens: false }));
+    const encode = () => library.encode(text, { add_special_tokens: false });
+    const isWatched = text.length >= WATCHED_CHARACTERS;
+    const { ids } = attempt("encode", () => (isWatched ? withinTime(encode, encodeMs) : encode()));
     // a vocabulary without unknown token, of the kinds that then give none
     if (ids.includes(undefined as never)) throw unusable(files.folder, "has no token for part of a text");
     return ids;
