@@ -38,6 +38,8 @@ export interface SaveOptions {
   dtype?: Dtype;
   /** Split the weights into files of at most so many bytes (a single larger tensor gets its own). Default: 5 GB. */
   maxShardBytes?: number;
+  /** Stops before the next tensor is written: nothing of the model is left then. */
+  signal?: AbortSignal;
 }
 
 /** The default of `save_pretrained` (transformers 4). */
@@ -110,7 +112,10 @@ export async function openModel(folder: string): Promise<OpenModel> {
 export async function saveModel(folder: string, model: Model, options: SaveOptions = {}): Promise<void> {
   const { config, parameters, flat, adapter, quantized } = model;
   // merged when it is written, so that there is no second copy of the model
-  const merged = (p: Parameter, own: Float32Array) => (adapter && mergedWeight(p, own, adapter)) ?? own;
+  const merged = (p: Parameter, own: Float32Array) => {
+    options.signal?.throwIfAborted();
+    return (adapter && mergedWeight(p, own, adapter)) ?? own;
+  };
   if (!quantized) {
     const tensors = parameters.map((p) => ({ ...p, data: () => merged(p, parameterView(flat, p)) }));
     return writeModel(folder, config, tensors, options);

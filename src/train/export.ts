@@ -23,7 +23,7 @@ export async function exportModel({ policy, model }: Setup, folder: string): Pro
 
 /**
  * The configuration's model, or a checkpoint of it, into a new or empty folder, whole or not at all. Throws `MulliganError("io")` when there
- * are other files, and what loading and saving throw.
+ * are other files, the signal's reason, and what loading and saving throw.
  */
 export async function exportCheckpoint(
   settings: MulliganConfig,
@@ -42,10 +42,16 @@ export async function exportCheckpoint(
   const { folder: model } = await findModel(settings.model, { onEvent: onHubEvent, signal });
   // a fresh adapter changes nothing
   const source = weightsOf({ ...settings, loraR: 0 }, model, checkpoint);
-  await writeFolder(folder, async (partial) => {
-    await exportWeights(source, partial, form);
-    await copyTokenizer(model, partial);
-  });
+  try {
+    await writeFolder(folder, async (partial) => {
+      await exportWeights(source, partial, { ...form, ...(signal && { signal }) });
+      await copyTokenizer(model, partial);
+      signal?.throwIfAborted();
+    });
+  } catch (error) {
+    signal?.throwIfAborted(); // not that a folder could not be written
+    throw error;
+  }
 }
 
 async function copyTokenizer(from: string, to: string): Promise<void> {

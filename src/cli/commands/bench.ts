@@ -28,7 +28,7 @@ export function registerBench(program: Command, context: CliContext): void {
     .addOption(new Option("--device <name>", "what graphs run on").choices(DEVICES).default("cpu"))
     .addHelpText("after", HELP)
     .action(async (options: BenchOptions) => {
-      context.stdout.write(`${renderBench(await benchEngine(options))}\n`);
+      context.stdout.write(`${renderBench(await benchEngine({ ...options, signal: context.signal }))}\n`);
     });
 }
 

@@ -42,6 +42,8 @@ export interface BenchOptions {
   threads?: number;
   device?: LocalEngineOptions["device"];
   rounds?: number;
+  /** Stops it between two measurements. */
+  signal?: AbortSignal;
 }
 
 /** hidden, layers, heads, intermediate, vocabulary: 0.8 M and 5 M parameters. */
@@ -51,40 +53,54 @@ export type BenchShape = keyof typeof SHAPES;
 /** A training step's rows of tokens, which share nothing. */
 export const STEP = { rows: 32, length: 128, tokens: 32 * 128 };
 
-/** Medians over `rounds` after one warm-up, of shape M. Takes about a minute on two cores. */
-export async function benchEngine({ threads, device, rounds = 9 }: BenchOptions = {}): Promise<BenchReport> {
+type EngineChoice = Pick<LocalEngineOptions, "device"> & { threads: number };
+
+/**
+ * Medians over `rounds` after one warm-up, of shape M. Takes about a minute on two cores. Throws the signal's reason when
+ * stopped; nothing stays open then.
+ */
+export async function benchEngine({
+  threads,
+  device,
+  rounds = 9,
+  signal,
+}: BenchOptions = {}): Promise<BenchReport> {
   const options = { threads: threads ?? availableParallelism(), ...(device && { device }) };
+  const speed = await measureSpeed(options, rounds, signal);
+  const peakMebibytes = process.resourceUsage().maxRSS / 1024;
+  const profile = await profileOf(options, signal);
+  return { threads: options.threads, tokens: STEP.tokens, ...speed, peakMebibytes, profile };
+}
+
+async function measureSpeed(options: EngineChoice, rounds: number, signal: AbortSignal | undefined) {
   const engine = await openBenchModel("M", { ...options, reference: false });
   const product = await createMatmul(options.threads);
-
-  const [steps, optimizer, products]: [number[], number[], number[]] = [[], [], []];
-  const first = await trainingStep(engine);
-  await product.run();
-  for (let round = 0; round < rounds; round++) {
-    products.push(await seconds(product.run));
-    const step = await trainingStep(engine);
-    steps.push(step.seconds);
-    optimizer.push(step.optimizerSeconds);
+  try {
+    const [steps, optimizer, products]: [number[], number[], number[]] = [[], [], []];
+    signal?.throwIfAborted();
+    const first = await trainingStep(engine);
+    await product.run();
+    for (let round = 0; round < rounds; round++) {
+      signal?.throwIfAborted();
+      products.push(await seconds(product.run));
+      const step = await trainingStep(engine);
+      steps.push(step.seconds);
+      optimizer.push(step.optimizerSeconds);
+    }
+    const stepSeconds = median(steps);
+    return {
+      parameters: engine.info.parameters,
+      firstStepSeconds: first.seconds,
+      stepSeconds,
+      optimizerSeconds: median(optimizer),
+      stepGflops: gflopOfStep("M") / stepSeconds,
+      matmulGflops: product.gflop / median(products),
+      sampledTokensPerSecond: await benchSampling(engine, rounds, signal),
+    };
+  } finally {
+    await product.release();
+    await engine.close();
   }
-  const sampledTokensPerSecond = await benchSampling(engine, rounds);
-  await product.release();
-  await engine.close();
-  const peakMebibytes = process.resourceUsage().maxRSS / 1024;
-
-  const stepSeconds = median(steps);
-  return {
-    threads: options.threads,
-    parameters: engine.info.parameters,
-    tokens: STEP.tokens,
-    firstStepSeconds: first.seconds,
-    stepSeconds,
-    optimizerSeconds: median(optimizer),
-    stepGflops: gflopOfStep("M") / stepSeconds,
-    matmulGflops: product.gflop / median(products),
-    sampledTokensPerSecond,
-    peakMebibytes,
-    profile: await profileOf(options),
-  };
 }
 
 /** 6·N·tokens + 12·layers·hidden·length·tokens (attention, whole square), in 10⁹. */
@@ -157,24 +173,32 @@ function sampleOnce(engine: Engine): Promise<unknown> {
   return engine.sample(requests, { maxTokens, temperature: 1, topP: 1, topK: 0, stop: [] });
 }
 
-async function benchSampling(engine: Engine, rounds: number): Promise<number> {
+async function benchSampling(
+  engine: Engine,
+  rounds: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   await sampleOnce(engine);
   const times: number[] = [];
   for (let round = 0; round < Math.min(5, rounds); round++) {
+    signal?.throwIfAborted();
     times.push(await seconds(() => sampleOnce(engine)));
   }
   return (sampling.rows * sampling.maxTokens) / median(times);
 }
 
-async function profileOf(options: LocalEngineOptions): Promise<EngineProfile> {
+async function profileOf(options: EngineChoice, signal: AbortSignal | undefined): Promise<EngineProfile> {
   const engine = await openBenchModel("M", { ...options, reference: false, profile: true });
-  for (let round = 0; round < 2; round++) {
-    await trainingStep(engine);
-    await sampleOnce(engine);
+  try {
+    for (let round = 0; round < 2; round++) {
+      signal?.throwIfAborted();
+      await trainingStep(engine);
+      await sampleOnce(engine);
+    }
+    return (await engine.profile!())!;
+  } finally {
+    await engine.close();
   }
-  const profile = await engine.profile!();
-  await engine.close();
-  return profile!;
 }
 
 /** Products of 1024 × 1024 matrices. */

@@ -23,13 +23,15 @@ const DTYPES: Record<ExportDtype, Dtype> = { float32: "F32", bfloat16: "BF16", f
 export interface ExportOptions {
   format: ExportFormat;
   dtype: ExportDtype;
+  /** Stops between two tensors of safetensors, before and after all else. */
+  signal?: AbortSignal;
 }
 
-/** Throws what loadWeights throws, `MulliganError("config")` where there is no adapter to export, and "io". */
+/** Throws the signal's reason, what loadWeights throws, `MulliganError("config")` where there is no adapter to export, and "io". */
 export async function exportWeights(
   { weights, adapter: source }: { weights: string; adapter?: AdapterSource },
   folder: string,
-  { format, dtype }: ExportOptions,
+  { format, dtype, signal }: ExportOptions,
 ): Promise<void> {
   if (format !== "safetensors" && dtype !== "float32") {
     throw new MulliganError("config", `dtype: must be float32 for the format ${format}, got ${dtype}`, {
@@ -37,8 +39,11 @@ export async function exportWeights(
     });
   }
   await makeFolder(folder);
+  signal?.throwIfAborted();
   const model = await loadWeights(weights, { adapter: source });
-  if (format === "safetensors") return saveModel(folder, model, { dtype: DTYPES[dtype] });
+  signal?.throwIfAborted();
+  if (format === "safetensors")
+    return saveModel(folder, model, { dtype: DTYPES[dtype], ...(signal && { signal }) });
   if (format === "onnx") {
     await saveOnnx(join(folder, "onnx"), model);
     return writeAtomic(join(folder, "config.json"), await readTextFile(join(weights, "config.json")));
