@@ -8,7 +8,8 @@ import { MAX_TEXT_BYTES, readBounded } from "../core/json-file.ts";
 import { FILES_BESIDE_WEIGHTS } from "../core/model-folder.ts";
 import { type ExportOptions, exportWeights } from "../engine/index.ts";
 import type { MulliganConfig } from "./config.ts";
-import { findModel, type Setup, type SetupOptions, weightsOf } from "./setup.ts";
+import { weightsOf } from "./engine-options.ts";
+import { findModel, type Setup, type SetupOptions } from "./setup.ts";
 
 /**
  * The engine's weights with their tokenizer: a folder that transformers, vLLM and llama.cpp's converter load, replaced as a

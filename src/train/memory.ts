@@ -13,8 +13,9 @@ import {
   planModel,
 } from "../engine/index.ts";
 import type { MulliganConfig } from "./config.ts";
+import { engineOptions, weightsOf } from "./engine-options.ts";
 import type { EpisodeLengths } from "./preflight.ts";
-import { engineOptions, type Prepared, weightsOf } from "./setup.ts";
+import type { Prepared } from "./setup.ts";
 
 export interface RunMemory {
   plan: MemoryPlan;

@@ -7,8 +7,10 @@ import type { Split } from "../core/task.ts";
 import { sizesOf } from "../engine/index.ts";
 import type { MulliganConfig } from "./config.ts";
 import { type DiskUse, planDisk, planSampled, type Sampled, type Sizes } from "./disk-plan.ts";
+import { weightsOf } from "./engine-options.ts";
 import { mostItemsPerStep } from "./feed.ts";
-import { type Prepared, problemsOf, weightsOf } from "./setup.ts";
+import { problemsOf } from "./open-problems.ts";
+import type { Prepared } from "./setup.ts";
 
 /** What it samples at the most: every turn as long as allowed, every attempt a failure. */
 export interface Stage extends Sampled {

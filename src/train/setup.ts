@@ -10,20 +10,16 @@ import { WEIGHTS, WEIGHTS_INDEX } from "../core/model-folder.ts";
 import type { EngineProfile } from "../core/profile.ts";
 import type { Problem, Split, Task } from "../core/task.ts";
 import type { Engine } from "../engine/contract.ts";
-import {
-  type AdapterSource,
-  createLocalEngine,
-  isAdapterFolder,
-  type LocalEngineOptions,
-} from "../engine/index.ts";
+import { createLocalEngine, isAdapterFolder } from "../engine/index.ts";
 import { requireSupported } from "../engine/local/supported.ts";
 import type { HubEvent } from "../hub/fetch.ts";
 import { type FetchModelOptions, fetchModel } from "../hub/fetch-model.ts";
 import { parseReference } from "../hub/reference.ts";
 import { type Chat, loadChat, policyOf } from "../loop/policy.ts";
-import { openTask } from "../tasks/open-task.ts";
 import { SPLITS } from "../tasks/split.ts";
 import type { MulliganConfig } from "./config.ts";
+import { engineOptions, weightsOf } from "./engine-options.ts";
+import { type OpenedProblems, openProblems, type PrepareOptions } from "./open-problems.ts";
 import { type EpisodeLengths, lengthsOf, requireEpisodes, requirePrompts } from "./preflight.ts";
 
 export type { HubEvent };
@@ -42,26 +38,14 @@ export interface Setup {
 }
 
 /** What a configuration names, before there is an engine. */
-export interface Prepared extends Pick<Setup, "task" | "problems" | "model"> {
+export interface Prepared extends OpenedProblems {
+  /** Its Hugging Face folder. */
+  model: string;
   /** The model's name as a run writes it down. */
   name: string;
   chat: Chat;
   /** Of the problems, in their order. */
   lengths: Readonly<Record<Split, readonly EpisodeLengths[]>>;
-  close(): Promise<void>;
-}
-
-export interface PrepareOptions {
-  /** Default: all. */
-  splits?: readonly Split[];
-  /** How a model or data set of the hub is coming. */
-  onHubEvent?: (event: HubEvent) => void;
-  /** Told of what a person should know and nothing fails of. */
-  onWarning?: (message: string) => void;
-  /** Stops fetching it. */
-  signal?: AbortSignal;
-  /** Where the hub's settings are read. Default: the process's own. */
-  env?: NodeJS.ProcessEnv;
 }
 
 export interface StartOptions {
@@ -132,25 +116,6 @@ export async function prepareSetup(
   }
 }
 
-/** The task with its problems. Throws as prepareSetup does. Close it, or its verifier stays. */
-export async function openProblems(
-  settings: MulliganConfig,
-  { splits = SPLITS, onHubEvent: onEvent, onWarning, ...fetching }: PrepareOptions = {},
-): Promise<Pick<Prepared, "task" | "problems" | "close">> {
-  const hub = { ...fetching, onEvent, revisions: settings.datasetRevisions };
-  const { task, close } = await openTask(settings.task, { ...settings, hub });
-  try {
-    const problems: Record<Split, readonly Problem[]> = { train: [], validation: [], test: [] };
-    for (const split of splits) problems[split] = await problemsOf(task, split, settings);
-    const shortage = shortageOf(settings, problems, splits);
-    if (shortage) onWarning?.(shortage);
-    return { task, problems, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
 /** Of every problem, in order. Throws as lengthsOf does. */
 export function lengthsOfAll(chat: Chat, task: Task, problems: Setup["problems"]): Prepared["lengths"] {
   const of = (split: Split) => problems[split].map((problem) => lengthsOf(chat, task, problem));
@@ -198,69 +163,7 @@ export async function startSetup(
   }
 }
 
-/** How the engine computes. */
-export function engineOptions(
-  settings: MulliganConfig,
-  adapter: AdapterSource | undefined,
-): LocalEngineOptions {
-  const { threads, device, profile, quantization, maxTokensPerRun, gradientCheckpointing } = settings;
-  return {
-    ...{ threads, device, profile, maxTokensPerRun, gradientCheckpointing },
-    reference: settings.beta > 0, // a copy of all that learns, for nothing but KL terms
-    ...(adapter !== undefined && { adapter }),
-    ...(quantization !== "none" && { quantization }),
-  };
-}
-
-/** Where the engine takes its weights from, and what learns when they do not. */
-export function weightsOf(
-  settings: MulliganConfig,
-  model: string,
-  checkpoint: string | undefined,
-): { weights: string; adapter?: AdapterSource } {
-  if (checkpoint !== undefined) {
-    return isAdapterFolder(checkpoint) ? { weights: model, adapter: checkpoint } : { weights: checkpoint };
-  }
-  const { adapter, loraR: r, loraAlpha: alpha, useRslora, loraTargetModules, seed } = settings;
-  if (adapter !== "") return { weights: model, adapter: resolve(adapter) };
-  if (r === 0) return { weights: model };
-  const names = loraTargetModules.split(",").map((name) => name.trim());
-  const targetModules = loraTargetModules === "all-linear" ? loraTargetModules : names;
-  return { weights: model, adapter: { r, alpha, useRslora, targetModules, seed } };
-}
-
 /** Does a folder hold what `checkpoint` may name: a model's weights or an adapter's? */
 export function holdsWeights(folder: string): boolean {
   return isAdapterFolder(folder) || [WEIGHTS, WEIGHTS_INDEX].some((name) => existsSync(join(folder, name)));
-}
-
-function countOf({ collect, eval: evaluation }: MulliganConfig, split: Split): number {
-  if (split === "train") return collect.maxProblems;
-  return split === "test" ? evaluation.testProblems : evaluation.validationProblems;
-}
-
-/** Which splits have fewer problems than the configuration asks for. */
-function shortageOf(
-  settings: MulliganConfig,
-  problems: Setup["problems"],
-  splits: readonly Split[],
-): string | undefined {
-  const short = splits.flatMap((split) => {
-    const [got, asked] = [problems[split].length, countOf(settings, split)];
-    return got < asked ? [`${asked} ${split} problems, got ${got}`] : [];
-  });
-  return short.length === 0 ? undefined : `the task has fewer problems than asked for: ${short.join("; ")}`;
-}
-
-/** As many problems of a split as the settings take. Throws `MulliganError("data")` when it has none. */
-export async function problemsOf(
-  task: Task,
-  split: Split,
-  settings: MulliganConfig,
-): Promise<readonly Problem[]> {
-  const problems = (await task.problems(split)).slice(0, countOf(settings, split));
-  if (problems.length > 0) return problems;
-  throw new MulliganError("data", `task "${task.name}": the ${split} split must have problems, got none`, {
-    hint: `give the task rows for ${split}, or more rows to split`,
-  });
 }

@@ -1,8 +1,8 @@
 /** What a run takes of the disk while it goes on, against its plan; and a user whose disk is too small for it. */
-import { lstat, readdir } from "node:fs/promises";
+import { lstat, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createRunFolder } from "../../src/store/run-folder.ts";
+import { runFolderAt } from "../../src/store/run-folder.ts";
 import { MulliganConfig } from "../../src/train/config.ts";
 import { runExperiment } from "../../src/train/experiment.ts";
 import { planWork } from "../../src/train/run-plan.ts";
@@ -47,7 +47,8 @@ test.each([
       eval: { validationProblems: 4, testProblems: 4, steps: 1, bootstrap: 100 },
     });
     const setup = await openSetup(config);
-    const run = await createRunFolder(config.outputDir);
+    const run = runFolderAt(config.outputDir);
+    await mkdir(run.dir);
     /** Names and bytes of the states that are there each time that one was written. */
     const states: { names: string[]; bytes: number }[] = [];
     const { engine } = setup.policy;

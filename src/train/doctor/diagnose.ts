@@ -6,15 +6,16 @@ import { freeCores } from "../../core/free-cores.ts";
 import type { Problem } from "../../core/task.ts";
 import { type Chat, loadChat } from "../../loop/policy.ts";
 import type { MulliganConfig } from "../config.ts";
+import type { OpenedProblems, PrepareOptions } from "../open-problems.ts";
 import { planWork } from "../run-plan.ts";
-import type { FoundModel, PrepareOptions } from "../setup.ts";
+import type { FoundModel } from "../setup.ts";
 import { checkEngine, checkMemory } from "./engine.ts";
 import { type DoctorEvent, type Examine, examiner } from "./examine.ts";
 import { checkDisk, checkWriting } from "./folder.ts";
 import { checkAgreement, checkStep } from "./learning.ts";
 import { checkNode, checkRuntime, checkThreads, requiredNode, thisPlatform } from "./machine.ts";
 import { checkModel, checkWeights } from "./model.ts";
-import { checkProblems, checkSettings, type OpenedTask } from "./task.ts";
+import { checkProblems, checkSettings } from "./task.ts";
 import { checkVerifier } from "./verifier.ts";
 import { checkTemplate, checkTokenizer, textsOf } from "./words.ts";
 
@@ -68,7 +69,7 @@ async function* lookAtMachine({ config, examine }: Visit): Checking<Machine> {
   return { runtime, threads };
 }
 
-async function* lookAtTask({ config, options, examine, keep }: Visit): Checking<OpenedTask | undefined> {
+async function* lookAtTask({ config, options, examine, keep }: Visit): Checking<OpenedProblems | undefined> {
   const task = yield* examine("task", {}, async () => {
     const answer = await checkProblems(config, options);
     keep(answer.value);
@@ -96,7 +97,7 @@ interface Model {
 
 async function* lookAtModel(
   { config, options, examine }: Visit,
-  task: OpenedTask | undefined,
+  task: OpenedProblems | undefined,
 ): Checking<Model> {
   const { onHubEvent: onEvent, signal, env } = options;
   const model = yield* examine("model", {}, () => checkModel(config.model, { signal, onEvent, env }));
@@ -118,7 +119,14 @@ async function* lookAtModel(
 /** What takes an engine. */
 async function* lookAtLearning(
   { config, examine, keep }: Visit,
-  { runtime, threads, model, weights, tokenizer, task }: Machine & Model & { task: OpenedTask | undefined },
+  {
+    runtime,
+    threads,
+    model,
+    weights,
+    tokenizer,
+    task,
+  }: Machine & Model & { task: OpenedProblems | undefined },
 ): Checking<void> {
   const memory = yield* examine("memory", { model, task, tokenizer }, ({ model, task, tokenizer }) =>
     checkMemory(config, model, task, tokenizer),

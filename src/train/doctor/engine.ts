@@ -5,16 +5,16 @@ import { freeMemory } from "../../core/free-memory.ts";
 import type { Chat } from "../../loop/policy.ts";
 import type { MulliganConfig } from "../config.ts";
 import { planRun, requireMemory, showBytes } from "../memory.ts";
+import type { OpenedProblems } from "../open-problems.ts";
 import { requireCapabilities } from "../preflight.ts";
 import { type FoundModel, lengthsOfAll, type Prepared, type Setup, startSetup } from "../setup.ts";
 import { failed, type Opened, ok, warning } from "./check.ts";
-import type { OpenedTask } from "./task.ts";
 
 /** The value is what an engine starts from; closing it closes nothing: the task is the doctor's. Throws what planRun throws. */
 export async function checkMemory(
   config: MulliganConfig,
   { folder, model }: FoundModel,
-  { task, problems }: OpenedTask,
+  { task, problems }: OpenedProblems,
   chat: Chat,
 ): Promise<Opened<Prepared>> {
   const lengths = lengthsOfAll(chat, task, problems);

@@ -1,11 +1,8 @@
 /** What a run is asked to do: its settings, and the task with its problems. Knows no model. */
 import type { MulliganConfig } from "../config.ts";
+import { type OpenedProblems, openProblems, type PrepareOptions } from "../open-problems.ts";
 import { requireLearner } from "../preflight.ts";
-import { openProblems, type Prepared, type PrepareOptions } from "../setup.ts";
 import { type Finding, type Opened, ok } from "./check.ts";
-
-/** Close it, or its verifier stays. */
-export type OpenedTask = Pick<Prepared, "task" | "problems" | "close">;
 
 /** Throws `MulliganError("config")` when nothing would learn. */
 export function checkSettings(config: MulliganConfig): Finding {
@@ -17,7 +14,7 @@ export function checkSettings(config: MulliganConfig): Finding {
 export async function checkProblems(
   config: MulliganConfig,
   options: PrepareOptions,
-): Promise<Opened<OpenedTask>> {
+): Promise<Opened<OpenedProblems>> {
   const opened = await openProblems(config, options);
   const { train, validation, test } = opened.problems;
   const counts = `${train.length} problems to train on, ${validation.length} for validation, ${test.length} for the test`;
