@@ -14,8 +14,13 @@ import { attemptSource, episodeSource, type Source } from "../source.ts";
 import { updatePolicy } from "../update.ts";
 import { type Finding, failed, findingFrom, ok, warning } from "./check.ts";
 
-/** Of a turn: enough for cached and fresh computation to part ways, few enough for a model of a gigabyte. */
+/**
+ * Of a turn: enough for cached and fresh computation to part ways and for two turns to differ, since equal ones with opposite
+ * rewards cancel; few enough for a model of a gigabyte, whose weights are read for each.
+ */
 const TOKENS = 16;
+/** Of a turn that nothing is learnt from. */
+const FEW_TOKENS = 4;
 
 /** The same bounds as those of the metric sampling/logprob_difference_max. */
 const boundOf = ({ quantization }: Pick<MulliganConfig, "quantization">) =>
@@ -101,12 +106,13 @@ export async function checkStep(
 
 /** As configured, but two of everything and short turns. Neither filters nor warm-up may leave nothing to learn. */
 function tinyStep(settings: MulliganConfig, groups: number): MulliganConfig {
+  const answer = settings.learnFrom === "reflection" ? FEW_TOKENS : TOKENS;
   return {
     ...settings,
     ...{ failuresPerStep: groups, numGenerations: 2, retriesPerReflection: 1, dynamicSampling: false },
     ...{ gradientAccumulationSteps: 1, numIterations: 1, maskTruncatedCompletions: false, warmupSteps: 0 },
     reward: "verifier",
-    maxAttemptLength: Math.min(TOKENS, settings.maxAttemptLength),
+    maxAttemptLength: Math.min(answer, settings.maxAttemptLength),
     maxCompletionLength: Math.min(TOKENS, settings.maxCompletionLength),
   };
 }
