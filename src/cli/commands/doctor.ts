@@ -24,7 +24,7 @@ export function registerDoctor(program: Command, context: CliContext): void {
     .command("doctor")
     .summary("would a run work here? what is missing, and what to do")
     .description(
-      "Check Node, the runtime, the machine, the task, the model and a training step, in under a minute.",
+      "Check Node, the runtime, the machine, the task, the model and a training step: a minute for a small model, some for 0.5 B parameters.",
     );
   addConfigFlags(command, Object.keys(GROUPS) as GroupName[], Object.keys(context.presets))
     .optionsGroup("Output:")
