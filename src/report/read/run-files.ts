@@ -2,10 +2,9 @@
  * A run's files, each by its schema. One that is missing is a stage that has not come; what is damaged is told and left out, since
  * the rest of a broken run is what its owner wants to see.
  */
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import type { z } from "zod";
-import { parseJson } from "../../core/json-file.ts";
+import { MAX_TEXT_BYTES, parseJson, readTextFile } from "../../core/json-file.ts";
 import { headOf } from "../../store/line-heads.ts";
 import type { Finding } from "./damage.ts";
 
@@ -62,7 +61,7 @@ async function readText(
   { hint, onDamaged }: { hint: string; onDamaged: OnDamaged },
 ): Promise<string | undefined> {
   try {
-    return await readFile(path, "utf8");
+    return await readTextFile(path, MAX_TEXT_BYTES);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code !== "ENOENT" && code !== "ENOTDIR")
