@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type RunFolder, runFolderAt } from "./run-folder.ts";
 import { shortLogs, wayForward } from "./short-logs.ts";
+import type { Start } from "./wire.ts";
 
 let folder: RunFolder;
 beforeEach(async () => {
@@ -11,6 +12,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder.dir, { recursive: true }));
 
+const start: Start = {
+  ...{ started: "2026-01-02T03:04:05.678Z", step: 0, command: ["node"], folder: "/home/me", threads: 2 },
+  ...{ mulligan: "0.1.0", node: "v20.19.0", platform: "linux 6.1 x64", memoryBytes: 8e9 },
+  cpu: { model: "EPYC", cores: 2 },
+  model: { name: "mini", weights: "0".repeat(64), config: "0".repeat(64), tokenizer: "0".repeat(64) },
+};
 const timings = (...steps: number[]) => steps.map((step) => `{"step":${step},"step_time":1}\n`).join("");
 /** Each step has a group that teaches and one that does not. */
 const metrics = (...steps: number[]) =>
@@ -84,6 +91,17 @@ test.each([
 ])("finds nothing of a run that was %s", async (_, run) => {
   await write(run);
   expect(await found()).toEqual([]);
+});
+
+test("finds nothing of a fork that was killed before it traced a step, or measured one", async () => {
+  const forked = { ...start, step: 2, forkedFrom: "parent/checkpoint-2" };
+  await writeFile(folder.environment, JSON.stringify({ version: 1, starts: [forked] }));
+  for (const measured of [metrics(1, 2), ""]) {
+    await write({ metrics: measured, timings: timings(1, 2), traces: `${traces()}{"st`, saved: 2 });
+    expect((await found()).filter(([name]) => name === "traces.jsonl")).toEqual([]);
+  }
+  await write({ metrics: metrics(1, 2, 3), timings: timings(1, 2, 3), traces: traces(), saved: 3 });
+  expect(await found()).toEqual([["traces.jsonl", 3, "up to 3: got 0 of the 2 of step 3"]]);
 });
 
 test("does not judge a log that somebody removed, nor a folder without one", async () => {
