@@ -1,4 +1,5 @@
 /** A comparison as two small tables with a line on how to read each, for terminals and for the README. */
+import { count } from "../core/count.ts";
 import { printable } from "../core/printable.ts";
 import type { Decoding } from "../loop/policy.ts";
 import type { Comparison } from "./comparison.ts";
@@ -40,7 +41,7 @@ export function reportTables(comparison: Comparison): ReportTable[] {
   const { problems, failures } = comparison.counts;
   const tables = [
     {
-      title: `The paper's four columns: ${counted(problems, "problem")}`,
+      title: `The paper's four columns: ${count(problems, "problem")}`,
       rows: rowsFrom(comparison, PROBLEM_ROWS),
       note: joined([
         "The second try counts a problem solved at first, or by one retry after the model reflected on its own failure.",
@@ -49,7 +50,7 @@ export function reportTables(comparison: Comparison): ReportTable[] {
       ]),
     },
     {
-      title: `Rescue on the ${counted(failures, "failure")} of the starting model, and controls`,
+      title: `Rescue on the ${count(failures, "failure")} of the starting model, and controls`,
       rows: rowsFrom(comparison, FAILURE_ROWS),
       note: joined([
         "Both models retry the same failed attempts; where what a reflection says matters, the first row gains more than the controls below it.",
@@ -112,7 +113,7 @@ export function renderEvaluation(
     );
     return `${name.padEnd(30)}${estimate!.padStart(8)}  [${low}, ${high}]`;
   });
-  return [`${counted(problems, "problem")}, ${counted(failures, "failure")}`, ...lines].join("\n");
+  return [`${count(problems, "problem")}, ${count(failures, "failure")}`, ...lines].join("\n");
 }
 
 /** Nothing where the task names no sorts of mistake. */
@@ -142,7 +143,7 @@ function unitOf(measure: Measure): "percent" | "number" {
 
 function flips({ firstTryFlips: { won, lost, p } }: Comparison): string {
   const chance = p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`;
-  return `At the first try training won ${counted(won, "problem")} and lost ${lost} (McNemar ${chance}).`;
+  return `At the first try training won ${count(won, "problem")} and lost ${lost} (McNemar ${chance}).`;
 }
 
 /** Of a gain that may be none, a share says nothing. */
@@ -172,10 +173,6 @@ function describeDecoding({ temperature, topP, topK }: Decoding): string {
   if (temperature === 0) return "greedy";
   const nucleus = topP < 1 ? `, top-p ${topP}` : "";
   return `sampled at temperature ${temperature}${nucleus}${topK > 0 ? `, top-k ${topK}` : ""}`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** Nothing where there is nothing to say. */

@@ -80,7 +80,10 @@ describe("a damaged run", () => {
         "timings.jsonl, line 2 and what follows: step: Invalid input",
         `the run writes it anew when it goes on: mulligan train --output-dir ${dir} --resume`,
       ],
-      ["results.json: not JSON", `write it anew: mulligan train --output-dir ${dir} --resume`],
+      [
+        "results.json: not JSON",
+        `remove it, and it is written anew: mulligan train --output-dir ${dir} --resume`,
+      ],
     ]);
     for (const { problem } of damages) expect(page).toContain(`Damaged: ${problem}.`);
     expect(page).not.toContain(root);

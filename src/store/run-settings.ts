@@ -26,7 +26,10 @@ async function wayToSettings(folder: RunFolder): Promise<string> {
   const step = (await checkpointSteps(folder)).at(-1);
   if (step === undefined) {
     const dir = shellWord(folder.dir);
-    return `take it from a copy of the run, or start again: mulligan train --output-dir ${dir} --clean`;
+    const again = existsSync(folder.config)
+      ? `start again: mulligan train --output-dir ${dir} --clean`
+      : "choose another folder with --output-dir";
+    return `take it from a copy of the run, or ${again}`;
   }
   const checkpoint = checkpointAt(folder, step);
   const restored = `take it from a copy of the run, or out of ${join(checkpoint, "trainer_state.json")}, where it stands as "config"`;

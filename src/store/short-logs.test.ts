@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type RunFolder, runFolderAt } from "./run-folder.ts";
 import { shortLogs, wayForward } from "./short-logs.ts";
-import type { Start } from "./wire.ts";
 
 let folder: RunFolder;
 beforeEach(async () => {
@@ -12,12 +11,6 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder.dir, { recursive: true }));
 
-const start: Start = {
-  ...{ started: "2026-01-02T03:04:05.678Z", step: 0, command: ["node"], folder: "/home/me", threads: 2 },
-  ...{ mulligan: "0.1.0", node: "v20.19.0", platform: "linux 6.1 x64", memoryBytes: 8e9 },
-  cpu: { model: "EPYC", cores: 2 },
-  model: { name: "mini", weights: "0".repeat(64), config: "0".repeat(64), tokenizer: "0".repeat(64) },
-};
 const timings = (...steps: number[]) => steps.map((step) => `{"step":${step},"step_time":1}\n`).join("");
 /** Each step has a group that teaches and one that does not. */
 const metrics = (...steps: number[]) =>
@@ -48,8 +41,6 @@ test("names the log that was cut at a line's end, and where it begins to lack so
   expect(await found()).toEqual([["traces.jsonl", 3, "up to 3: got 0 of the 2 of step 3"]]);
   await write({ ...whole, traces: traces(1, 1, 2, 2, 3) });
   expect(await found()).toEqual([["traces.jsonl", 3, "up to 3: got 1 of the 2 of step 3"]]);
-  await write({ ...whole, traces: "" });
-  expect(await found()).toEqual([["traces.jsonl", 1, "up to 3: got 0 of the 2 of step 1"]]);
   await write({ ...whole, timings: timings(1, 2) });
   expect(await found()).toEqual([["timings.jsonl", 3, "up to 3: got none of step 3"]]);
   await write({ ...whole, metrics: metrics(1), saved: 3 });
@@ -81,6 +72,14 @@ test.each([
     { metrics: metrics(1, 2, 3), timings: timings(1, 2, 3), traces: traces(3, 3), saved: 2 },
   ],
   [
+    "a fork that was killed before it traced a step",
+    { metrics: metrics(1, 2), timings: timings(1, 2), traces: `${traces()}{"st`, saved: 2 },
+  ],
+  [
+    "one whose traces were removed before it went on",
+    { metrics: metrics(1, 2, 3), timings: timings(1, 2, 3), traces: traces(3, 3), saved: 3 },
+  ],
+  [
     "one whose sampling failed at a step",
     {
       ...{ metrics: `${metrics(1)}{"step":2,"skipped":1}\n${metrics(3)}`, timings: timings(1, 2, 3) },
@@ -93,17 +92,6 @@ test.each([
   expect(await found()).toEqual([]);
 });
 
-test("finds nothing of a fork that was killed before it traced a step, or measured one", async () => {
-  const forked = { ...start, step: 2, forkedFrom: "parent/checkpoint-2" };
-  await writeFile(folder.environment, JSON.stringify({ version: 1, starts: [forked] }));
-  for (const measured of [metrics(1, 2), ""]) {
-    await write({ metrics: measured, timings: timings(1, 2), traces: `${traces()}{"st`, saved: 2 });
-    expect((await found()).filter(([name]) => name === "traces.jsonl")).toEqual([]);
-  }
-  await write({ metrics: metrics(1, 2, 3), timings: timings(1, 2, 3), traces: traces(), saved: 3 });
-  expect(await found()).toEqual([["traces.jsonl", 3, "up to 3: got 0 of the 2 of step 3"]]);
-});
-
 test("does not judge a log that somebody removed, nor a folder without one", async () => {
   expect(await found()).toEqual([]);
   await writeFile(folder.metrics, metrics(1, 2));
@@ -112,7 +100,7 @@ test("does not judge a log that somebody removed, nor a folder without one", asy
 
 test("reads a step of any number without counting up to it", async () => {
   await write({ metrics: metrics(1, 999_999_999_999), timings: "", traces: traces() });
-  expect((await found()).map(([name]) => name)).toEqual(["traces.jsonl", "timings.jsonl"]);
+  expect((await found()).map(([name]) => name)).toEqual(["timings.jsonl"]);
 });
 
 test("says how what is missing is written again: by going on, or by going back first", async () => {

@@ -6,7 +6,6 @@ import { existsSync } from "node:fs";
 import { streamLines } from "../core/line-stream.ts";
 import { shellWord } from "../core/shell.ts";
 import { checkpointSteps, wayBack } from "./checkpoints.ts";
-import { readStarts } from "./environment.ts";
 import { headOf, lineHeads } from "./line-heads.ts";
 import { latestCheckpoint, type RunFolder } from "./run-folder.ts";
 import { StepLine } from "./wire.ts";
@@ -21,20 +20,20 @@ export interface ShortLog {
 }
 
 /**
- * Those of a run that may be under way: a log is compared only with what had been written when it was read. One that is not
- * there is not judged, nor are traces of the steps that a fork took over. Throws what reading throws.
+ * Those of a run that may be under way, if it is not just going back: a log is compared only with what had been written when it
+ * was read. Not judged are a log that is not there, and traces before their first group: a fork has none of its first steps.
+ * Throws what reading throws.
  */
 export async function shortLogs(folder: RunFolder): Promise<ShortLog[]> {
   const { step: saved = 0 } = (await latestCheckpoint(folder).catch(() => undefined)) ?? {};
   const groups = await groupsOfSteps(folder.metrics);
   const traced = await linesOfSteps(folder.traces);
-  const first = (await firstOwnStep(folder)) ?? traced?.keys().next().value ?? 1;
   const timed = await linesOfSteps(folder.timings);
   const measured = await linesOfSteps(folder.metrics); // once more: only now later than the others
   // the last step of a killed run may have been traced and not timed, or timed and not measured
   const begun = Math.max(lastOf(traced), lastOf(timed)) - 1;
   return [
-    ...withoutGroups(folder.traces, { traced, first, groups, saved }),
+    ...withoutGroups(folder.traces, { traced, groups, saved }),
     ...withoutLine(folder.timings, timed, Math.max(saved, lastOf(groups), lastOf(traced) - 1)),
     ...withoutLine(folder.metrics, measured, Math.max(saved, begun)),
   ];
@@ -49,13 +48,6 @@ export async function wayForward(folder: RunFolder, from: number): Promise<strin
     return hasWayBack ? wayBack(folder, from) : "take it from a copy of the run: no checkpoint is before it";
   }
   return `the run writes it anew when it goes on: mulligan train --output-dir ${shellWord(folder.dir)} --resume`;
-}
-
-/** The first step that the run did itself; undefined where nothing says so. */
-async function firstOwnStep(folder: RunFolder): Promise<number | undefined> {
-  const [start] = await readStarts(folder).catch(() => []); // a damaged list is named by who lists starts
-  if (!start) return undefined;
-  return start.forkedFrom === undefined ? 1 : start.step + 1;
 }
 
 /** Lines by step, in the order of the file; undefined where there is none. */
@@ -103,21 +95,17 @@ function withoutLine(path: string, lines: Steps | undefined, upTo: number): Shor
 
 function withoutGroups(
   path: string,
-  {
-    traced,
-    first,
-    groups,
-    saved,
-  }: { traced: Steps | undefined; first: number; groups: Steps; saved: number },
+  { traced, groups, saved }: { traced: Steps | undefined; groups: Steps; saved: number },
 ): ShortLog[] {
-  if (!traced) return [];
+  const [first] = traced?.keys() ?? [];
+  if (!traced || first === undefined) return [];
   const rule = `must have every group of the steps up to ${Math.max(saved, lastOf(groups))}`;
   for (const [step, all] of groups) {
     const there = traced.get(step) ?? 0;
     if (step < first || there >= all) continue;
     return [{ path, from: step, problem: `${rule}, got ${there} of the ${all} of step ${step}` }];
   }
-  const last = Math.max(lastOf(traced), first - 1);
+  const last = lastOf(traced);
   // where metrics tell, a dropped step may have sampled no group; where they are cut, too, only the checkpoint tells
   if (lastOf(groups) >= saved || last >= saved) return [];
   return [{ path, from: last + 1, problem: `${rule}, got none after step ${last}` }];

@@ -10,6 +10,25 @@ test("a regular expression that goes back without end is ended, and what comes a
   expect(withinTime(() => [1, 2], 10_000)).toEqual([1, 2]);
 });
 
+test("work during which the process stood still is tried again", () => {
+  let tries = 0;
+  const slowOnce = () => (tries++ === 0 ? backtrack() : "done");
+  expect(withinTime(slowOnce, 100)).toBe("done");
+});
+
+test.each([null, undefined, "no"])("what is thrown may be anything, %s", (thrown) => {
+  const work = () => {
+    throw thrown;
+  };
+  const caught: unknown[] = [];
+  try {
+    withinTime(work, 10_000);
+  } catch (error) {
+    caught.push(error);
+  }
+  expect(caught).toEqual([thrown]);
+});
+
 test("what the work throws comes through as it is", () => {
   const error = new RangeError("no");
   expect(() =>

@@ -50,8 +50,8 @@ export function requireUsable(path: string, { model, added_tokens: added, ...res
     const isLength = Number.isInteger(length) && (length as number) > 0;
     require(type !== "FixedLength" ||
       isLength, `FixedLength.length must be a positive integer, got ${length}`);
-    const { Regex: source } = Object(pattern) as { Regex?: unknown };
-    const fault = typeof source === "string" ? faultOfPattern(source) : undefined;
+    const source = sourceOf(pattern);
+    const fault = source === undefined ? undefined : faultOfPattern(source);
     require(fault === undefined, `the pattern of ${type} cannot be used: it ${fault}`);
   }
 }
@@ -81,6 +81,17 @@ function idsOf(vocab: TokenizerJson["model"]["vocab"]): unknown[] | undefined {
 function tooLarge(ids: readonly unknown[]): number[] {
   const bad = ids.find((id) => !Number.isInteger(id) || (id as number) < 0 || (id as number) >= MAX_TOKENS);
   return bad === undefined ? [] : [bad as number];
+}
+
+/** Do steps run a regular expression of the file's own? */
+export function hasPattern(steps: unknown): boolean {
+  return stepsOf(steps).some(({ pattern }) => sourceOf(pattern) !== undefined);
+}
+
+/** Of a regular expression; a pattern may also be a text. */
+function sourceOf(pattern: unknown): string | undefined {
+  const { Regex: source } = Object(pattern) as { Regex?: unknown };
+  return typeof source === "string" ? source : undefined;
 }
 
 type Step = Readonly<Record<string, unknown>>;

@@ -31,18 +31,34 @@ async function failureOf(folder: string): Promise<MulliganError> {
   return error;
 }
 
-test("a pattern that takes ever longer with the text is given up, in a text that is long enough for it", async () => {
-  const json = tinyJson();
+describe("a pattern that takes ever longer with the text is given up", () => {
   const slow = { type: "Replace", pattern: { Regex: "a*a*a*a*b" }, content: "" };
-  const files = await readTokenizerFiles(folderOf({ "tokenizer.json": { ...json, normalizer: slow } }));
-  const tokenizer = createTokenizer(files, { encodeMs: 100 });
-  expect(tokenizer.encode("a".repeat(20))).toHaveLength(20);
-  expect(() => tokenizer.encode("a".repeat(5000))).toThrow(
+  const expand = { type: "Replace", pattern: { String: "a" }, content: "a".repeat(300) };
+  const given = async (changes: Record<string, unknown>) =>
+    createTokenizer(await readTokenizerFiles(folderOf({ "tokenizer.json": { ...tinyJson(), ...changes } })), {
+      textMs: 100,
+    });
+  const givenUp = (what: string) =>
     expect.objectContaining({
       code: "tokenizer",
-      message: expect.stringMatching(/tokenizer\.json: cannot encode a text, it took more than 0\.1 s$/),
-    }),
-  );
+      message: expect.stringMatching(`tokenizer\\.json: cannot ${what} a text, it took more than 0\\.1 s$`),
+    });
+
+  test("in a long text, and in a short one that was made long", async () => {
+    const tokenizer = await given({ normalizer: slow });
+    expect(tokenizer.encode("a".repeat(20))).toHaveLength(20);
+    expect(() => tokenizer.encode("a".repeat(5000))).toThrow(givenUp("encode"));
+    const expanding = await given({ normalizer: { type: "Sequence", normalizers: [expand, slow] } });
+    expect(() => expanding.encode("aaaaaaaaa")).toThrow(givenUp("encode"));
+  });
+
+  test("and in tokens", async () => {
+    const steps = [{ type: "ByteLevel" }, { type: "Fuse" }, slow];
+    const tokenizer = await given({ decoder: { type: "Sequence", decoders: steps } });
+    const [a] = tokenizer.encode("a");
+    expect(tokenizer.decode([a!])).toBe("a");
+    expect(() => tokenizer.decode(Array(5000).fill(a))).toThrow(givenUp("decode"));
+  });
 });
 
 describe("the tiny tokenizer", async () => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { MulliganError } from "../core/errors.ts";
 import { withinTime } from "./time-limit.ts";
-import { requireUsable } from "./tokenizer-check.ts";
+import { hasPattern, requireUsable } from "./tokenizer-check.ts";
 import {
   type AddedToken,
   readTokenizerFiles,
@@ -49,14 +49,13 @@ const MARK = "\uD800";
 /** Not where it begins a pair, as it does in 1,024 characters from U+10000 on. */
 const LONE_MARK = new RegExp(MARK, "gu");
 
-/** Shorter texts are not watched: a fourth power of their length ends (pattern-check.ts), and watching is dearer than encoding. */
-const WATCHED_CHARACTERS = 64;
 /** By the clock, for one text: far beyond what an honest pattern takes on a crowded machine. Arbitrary. */
-const ENCODE_MS = 60_000;
+const TEXT_MS = 60_000;
 
 /** Takes over `files.tokenizer`, which it changes. Throws `MulliganError("tokenizer")`, as its functions do. */
-export function createTokenizer(files: TokenizerFiles, { encodeMs = ENCODE_MS } = {}): TextTokenizer {
+export function createTokenizer(files: TokenizerFiles, { textMs = TEXT_MS } = {}): TextTokenizer {
   requireUsable(join(files.folder, "tokenizer.json"), files.tokenizer);
+  const { normalizer, pre_tokenizer, decoder } = files.tokenizer;
   const named = new Set(Object.values(files.namedTokens));
   const controls = files.tokenizer.added_tokens.filter((token) => isControl(token, files, named));
   const skipped = new Set(controls.filter((t) => t.special || named.has(t.content)).map((t) => t.id));
@@ -76,10 +75,15 @@ export function createTokenizer(files: TokenizerFiles, { encodeMs = ENCODE_MS } 
     const text = wellFormed(piece.text);
     return piece.trusted && control ? text.replace(control, (content) => MARK + content) : text;
   };
+  // watching takes longer than a short text does, so only what has a pattern of its own is watched
+  const watched = {
+    encode: hasPattern([normalizer, pre_tokenizer]),
+    decode: hasPattern([decoder]),
+  };
   /** What the library throws on a text comes from what tokenizer.json asks for. */
-  const attempt = <T>(what: string, work: () => T): T => {
+  const attempt = <T>(what: keyof typeof watched, work: () => T): T => {
     try {
-      return work();
+      return watched[what] ? withinTime(work, textMs) : work();
     } catch (cause) {
       throw unusable(files.folder, `cannot ${what} a text, ${(cause as Error).message}`, cause);
     }
@@ -87,8 +91,7 @@ export function createTokenizer(files: TokenizerFiles, { encodeMs = ENCODE_MS } 
   const encodePieces = (pieces: readonly Piece[]) => {
     const text = pieces.map(spell).join("");
     const encode = () => library.encode(text, { add_special_tokens: false });
-    const isWatched = text.length >= WATCHED_CHARACTERS;
-    const { ids } = attempt("encode", () => (isWatched ? withinTime(encode, encodeMs) : encode()));
+    const { ids } = attempt("encode", encode);
     // a vocabulary without unknown token, of the kinds that then give none
     if (ids.includes(undefined as never)) throw unusable(files.folder, "has no token for part of a text");
     return ids;

@@ -3,16 +3,16 @@
  * and a run that meets a full disk stops with all that it has saved.
  */
 import { lstat, readdir, statfs } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { unwritable } from "../core/atomic-file.ts";
-import { runFolderAt } from "../store/run-folder.ts";
+import { isOfARun } from "../store/run-folder.ts";
 import { bytesOfAll, type DiskUse } from "./disk-plan.ts";
 import { showBytes } from "./memory.ts";
 
 /** In bytes. */
 export interface Room {
   needed: number;
-  /** Free on the disk, with what a run that is there has taken: it goes on in that, or is removed. */
+  /** Free on the disk, with what a run that is there has taken: it goes on in that, or is removed (or stays, where `collect` goes on). */
   free: number;
 }
 
@@ -60,10 +60,7 @@ export async function freeRoom(dir: string): Promise<number> {
 
 /** Of the files of a run, and of no others that lie beside them. */
 async function bytesOfRun(dir: string): Promise<number> {
-  const { dir: _, ...files } = runFolderAt(dir);
-  const names = Object.values(files).map((path) => basename(path));
-  const top = await readdir(dir).catch((): string[] => []);
-  const own = top.filter((name) => names.includes(name) || /^checkpoint-\d+$/.test(name));
+  const own = (await readdir(dir).catch((): string[] => [])).filter(isOfARun);
   const sizes = await Promise.all(own.map((name) => bytesIn(join(dir, name))));
   return sizes.reduce((sum, bytes) => sum + bytes, 0);
 }

@@ -12,9 +12,11 @@ import { findCheckpoint, stepOf, verifyCheckpoint } from "../store/checkpoints.t
 import { recordStart } from "../store/environment.ts";
 import { type FailureSet, saveFailures } from "../store/failures.ts";
 import { whileUnfinished } from "../store/folder-claim.ts";
+import { requireIntactLogs } from "../store/intact-logs.ts";
 import { rewindRun } from "../store/rewind.ts";
 import {
   checkpointAt,
+  logsOf,
   type RunFolder,
   refreshedAt,
   runFolderAt,
@@ -39,7 +41,7 @@ export async function findFork(name: string): Promise<Fork> {
   const checkpoint = resolve(await findCheckpoint(name));
   const run = runFolderAt(dirname(checkpoint));
   const step = stepOf(checkpoint);
-  if (step !== undefined && [checkpoint, run.config, run.failures].every((path) => existsSync(path))) {
+  if (step !== undefined && [checkpoint, run.failures].every((path) => existsSync(path))) {
     return { run, step };
   }
   const rule = "fork: must be a run with a checkpoint, or a checkpoint in a run";
@@ -68,6 +70,8 @@ export async function requireForkable({ run, step }: Fork, config: MulliganConfi
   requireRefreshed(run, step, config);
   await verifyCheckpoint(checkpointAt(run, step));
   await readState(run, step);
+  const copied = logsOf(run).filter((path) => path !== run.traces);
+  await requireIntactLogs(run, step, copied);
 }
 
 async function copyRun(

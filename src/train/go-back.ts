@@ -2,7 +2,7 @@
  * Before a run goes on: its folder becomes what it was at the checkpoint from which it goes on. All that may be wrong is found
  * before anything changes.
  */
-import { writeAtomic } from "../core/atomic-file.ts";
+import { removeWhole, writeAtomic } from "../core/atomic-file.ts";
 import { MulliganError } from "../core/errors.ts";
 import { stepBefore, verifyCheckpoint } from "../store/checkpoints.ts";
 import { requireIntactLogs } from "../store/intact-logs.ts";
@@ -25,6 +25,8 @@ export async function goBack(
   const step = from === undefined ? (await latestCheckpoint(folder))?.step : await stepBefore(folder, from);
   const { evaluated } = step === undefined ? {} : await requireWhole(folder, step, config);
   if (from !== undefined) await writeAtomic(folder.latest, `checkpoint-${step}\n`);
+  // before the settings change of which they are: what is stopped then is no finished run
+  if ((step ?? 0) >= config.maxSteps) await removeWhole(folder.results);
   await writeJsonAtomic(folder.config, config); // what may change has changed
   await rewindRun(folder, evaluated);
   if ((step ?? 0) < config.maxSteps) await removeEnd(folder);

@@ -1,6 +1,6 @@
 /**
- * What a run will do and leave on the disk, told from its settings: the stages with the most tokens that each can sample,
- * and the sizes of what is written. Nothing is loaded or sampled.
+ * What a run will do, told from its settings: the stages with the most tokens that each can sample, and what of that is kept
+ * (disk-plan.ts). Nothing is loaded or sampled.
  */
 import { count } from "../core/count.ts";
 import type { Split } from "../core/task.ts";

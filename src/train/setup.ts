@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { MulliganError } from "../core/errors.ts";
 import { WEIGHTS, WEIGHTS_INDEX } from "../core/model-folder.ts";
 import type { EngineProfile } from "../core/profile.ts";
-import type { Problem, Split, Task } from "../core/task.ts";
+import type { Split, Task } from "../core/task.ts";
 import type { Engine } from "../engine/contract.ts";
 import { createLocalEngine, isAdapterFolder } from "../engine/index.ts";
 import { requireSupported } from "../engine/local/supported.ts";
@@ -24,17 +24,13 @@ import { type EpisodeLengths, lengthsOf, requireEpisodes, requirePrompts } from 
 
 export type { HubEvent };
 
-export interface Setup {
+export interface Setup extends OpenedProblems {
   config: MulliganConfig;
   /** Hugging Face folder that the engine started from. */
   model: string;
   policy: { engine: Engine; chat: Chat };
-  task: Task;
-  /** As many of each split as the configuration says; none of a split that was not asked for. */
-  problems: Readonly<Record<Split, readonly Problem[]>>;
   /** Where the engine's time went, when the configuration asks for it: once, before close. */
   profile(): Promise<EngineProfile | undefined>;
-  close(): Promise<void>;
 }
 
 /** What a configuration names, before there is an engine. */

@@ -7,6 +7,7 @@ import {
   makeFolder,
   makeParityTask,
   makeTinyModel,
+  readLines,
   run,
   runArgv,
   snapshot,
@@ -60,6 +61,19 @@ test("without its report it says how to make it; without its results it makes th
   await writeFile(join(dir, "results.json"), results.slice(0, -9));
   expect((await resume(dir)).out).toContain("The paper's four columns");
   expect(await readFile(join(dir, "results.json"), "utf8")).toBe(results);
+});
+
+test("with another setting for its end it is computed again, and stopped meanwhile it is not finished", async () => {
+  const dir = await copyOf("changed");
+  const changed = { "--output-dir": dir, "--resume": true, "--eval.bootstrap": 200 };
+  const stopped = await run("train", changed, { stopAt: /first tries/ });
+  expect([stopped.code, stopped.err]).toEqual([130, expect.stringContaining("stopped; continue with")]);
+  const { out } = await resume(dir);
+  expect(out).toContain("The paper's four columns");
+  expect(await readLines(join(dir, "evaluations.jsonl"))).toEqual(
+    await readLines(join(whole, "evaluations.jsonl")),
+  );
+  expect((await resume(dir)).out).toContain("The run is finished");
 });
 
 test("a damaged config.json is told as a run's, and can be taken out of a checkpoint", async () => {

@@ -376,7 +376,7 @@ export const readers: readonly Reader[] = [
     prepare: (folder) =>
       writeFile(
         join(folder, "mlflow.json"),
-        JSON.stringify({ uri: NO_SERVER, runId: "a1", described: true, told: { step: 3, evaluation: -1 } }),
+        JSON.stringify({ uri: NO_SERVER, runId: "a1", described: true, told: { step: 3, evaluations: [] } }),
       ),
     async read(folder) {
       const context = { settings: {}, runName: "r", resumedFrom: 3, now: () => 0, warn: () => {} };

@@ -1,5 +1,5 @@
 /** A user starts another run from a checkpoint of one that is there, which stays as it is. */
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
@@ -109,6 +109,32 @@ test.each<[string, string, Flags, RegExp]>([
   expect(code).toBe(1);
   expect(await snapshot(output)).toEqual({});
   expect(await snapshot(parent)).toEqual(before);
+});
+
+test("of a run whose metrics are damaged it is refused before anything is copied", async () => {
+  const [damaged, output] = [join(folder, "damaged"), join(folder, "refused")];
+  await cp(parent, damaged, { recursive: true });
+  const metrics = await text(damaged, "metrics.jsonl");
+  await writeFile(join(damaged, "metrics.jsonl"), metrics.slice(0, metrics.indexOf("\n") + 1));
+  await rm(join(damaged, "traces.jsonl")); // a fork takes none
+  const { code, err } = await run("train", {
+    "--fork": join(damaged, "checkpoint-2"),
+    "--output-dir": output,
+  });
+  expect(err).toMatch(/^error: .*damaged\/metrics\.jsonl: must have a line for each step/m);
+  expect([code, await snapshot(output)]).toEqual([1, {}]);
+});
+
+test("of a run without its settings it takes those that it is given", async () => {
+  const [bare, output] = [join(folder, "bare"), join(folder, "given")];
+  await cp(parent, bare, { recursive: true });
+  const { config } = JSON.parse(await text(bare, "checkpoint-2", "trainer_state.json"));
+  await rm(join(bare, "config.json"));
+  const file = join(folder, "given.config.json");
+  await writeFile(file, JSON.stringify({ ...config, maxSteps: 3 }));
+  const flags = { "--fork": join(bare, "checkpoint-2"), "--config": file, "--output-dir": output };
+  expect((await run("train", flags)).code).toBe(0);
+  expect(await readLines(join(output, "metrics.jsonl"))).toHaveLength(3);
 });
 
 test("more steps on a schedule that falls to the last one are another run: resume says so and offers the fork", async () => {

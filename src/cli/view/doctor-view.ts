@@ -1,5 +1,6 @@
 /** What the doctor found, a line for each check with what to do below it, and the check under way on a terminal. */
 import { styleText } from "node:util";
+import { count } from "../../core/count.ts";
 import { printable } from "../../core/printable.ts";
 import type { Check } from "../../train/doctor/check.ts";
 import type { ProgressStream } from "./progress.ts";
@@ -43,6 +44,6 @@ export function renderFinding({ name, status, found, advice }: Check, { isColour
 /** The last line: would a run work here? */
 export function renderVerdict(checks: readonly Check[]): string {
   const warnings = checks.filter(({ status }) => status === "warning").length;
-  const noted = warnings === 0 ? "" : ` (${warnings} warning${warnings === 1 ? "" : "s"} above)`;
+  const noted = warnings === 0 ? "" : ` (${count(warnings, "warning")} above)`;
   return `A run would work here${noted}.`;
 }

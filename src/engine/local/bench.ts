@@ -74,8 +74,9 @@ export async function benchEngine({
 
 async function measureSpeed(options: EngineChoice, rounds: number, signal: AbortSignal | undefined) {
   const engine = await openBenchModel("M", { ...options, reference: false });
-  const product = await createMatmul(options.threads);
+  let product: Awaited<ReturnType<typeof createMatmul>> | undefined;
   try {
+    product = await createMatmul(options.threads);
     const [steps, optimizer, products]: [number[], number[], number[]] = [[], [], []];
     signal?.throwIfAborted();
     const first = await trainingStep(engine);
@@ -98,8 +99,8 @@ async function measureSpeed(options: EngineChoice, rounds: number, signal: Abort
       sampledTokensPerSecond: await benchSampling(engine, rounds, signal),
     };
   } finally {
-    await product.release();
     await engine.close();
+    await product?.release();
   }
 }
 

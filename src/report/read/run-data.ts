@@ -74,7 +74,7 @@ function hintsFor({ dir }: RunFolder) {
     validationStart: "take it from a copy of the run: it is made before the first step only",
     testStart: `remove it, and the starting model is evaluated again: ${resume}`,
     testTrained: `write it anew: ${resume}`,
-    results: `write it anew: ${resume}`,
+    results: `remove it, and it is written anew: ${resume}`,
     swap: `write it anew: mulligan swap ${run}`,
     transfer: `write it anew: mulligan transfer ${run}`,
   } as const;

@@ -19,8 +19,6 @@ import { checkProblems, checkSettings } from "./task.ts";
 import { checkVerifier } from "./verifier.ts";
 import { checkTemplate, checkTokenizer, textsOf } from "./words.ts";
 
-export type { DoctorEvent };
-
 export type DoctorOptions = Omit<PrepareOptions, "splits">;
 
 /** Problems whose texts, conversations and first answers are tried. */

@@ -57,7 +57,7 @@ async function removeEmpty(folder: string, made: string): Promise<void> {
   }
 }
 
-/** Room for what a run keeps, on the disk that its folder lies on or will. */
+/** Room for what a run keeps, on the disk that its folder lies on or will. A warning, since the plan is an upper bound. */
 export async function checkDisk(
   dir: string,
   uses: readonly DiskUse[],
@@ -66,7 +66,7 @@ export async function checkDisk(
   try {
     const room = await roomFor(dir, uses, freeAt);
     const lack = lackOf(room, uses);
-    return lack ? failed(lack.rule, lack.advice) : ok(showRoom(room));
+    return lack ? warning(lack.rule, lack.advice) : ok(showRoom(room));
   } catch (error) {
     return findingFrom(error);
   }

@@ -1,6 +1,7 @@
 /** What a run needs of the machine: Node, the runtime's native library, cores. Knows neither model nor task. */
 import { readFileSync } from "node:fs";
 import { count } from "../../core/count.ts";
+import { messageOf } from "../../core/errors.ts";
 import type { Cores } from "../../core/free-cores.ts";
 import { type RuntimeTrial, tryRuntime } from "../../engine/index.ts";
 import { type Finding, failed, type Opened, ok, warning } from "./check.ts";
@@ -52,7 +53,7 @@ export async function checkRuntime(
       "install it again (npm ci); if that changes nothing, the processor or its emulation is at fault",
     );
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     return failed(
       `onnxruntime-node cannot be loaded: ${message.trim().split("\n")[0]}`,
       runtimeAdvice(message, platform),
