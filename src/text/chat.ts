@@ -56,9 +56,20 @@ export async function loadChat(
   return createChat(tokenizer, createChatTemplate(files.template, variables), files);
 }
 
+/** Later turns that are kept as tokens: every episode of a group, and most of a step, is asked the same. Arbitrary. */
+const KEPT_TURNS = 256;
+
 function createChat(tokenizer: TextTokenizer, template: ChatTemplate, files: TokenizerFiles): Chat {
   const laterTurn = renderTurn(template, "c");
   const endOfTurn = findEndOfTurn(tokenizer, laterTurn);
+  const turns = new Map<string, readonly number[]>();
+  const tokensOfTurn = (content: string): readonly number[] => {
+    const tokens = turns.get(content) ?? tokenizer.encodePieces(renderTurn(template, content));
+    turns.delete(content); // again as the newest
+    turns.set(content, tokens);
+    if (turns.size > KEPT_TURNS) turns.delete(turns.keys().next().value!);
+    return tokens;
+  };
   return {
     tokenizer,
     stopTokens: collectStopTokens(tokenizer, endOfTurn, files),
@@ -69,7 +80,7 @@ function createChat(tokenizer: TextTokenizer, template: ChatTemplate, files: Tok
     },
     appendSampled: extendConversation,
     appendTurn(conversation, part, content) {
-      const delta = tokenizer.encodePieces(renderTurn(template, content));
+      const delta = tokensOfTurn(content);
       // Encoded with its end token and cut after, because some end tokens swallow the white space that follows.
       const isClosed = endOfTurn !== undefined && lastSampled(conversation) === endOfTurn;
       return extendConversation(
