@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import type { Conversation } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
+import { recent } from "../core/recent.ts";
 import type { Message, ToolDefinition } from "../core/task.ts";
 import { type ChatTemplate, createChatTemplate } from "./chat-template.ts";
 import { createConversation, extendConversation } from "./conversation.ts";
@@ -56,28 +57,26 @@ export async function loadChat(
   return createChat(tokenizer, createChatTemplate(files.template, variables), files);
 }
 
-/** Later turns that are kept as tokens: every episode of a group, and most of a step, is asked the same. Arbitrary. */
-const KEPT_TURNS = 256;
+/**
+ * Prompts, and later turns, that are kept as tokens: to render one is to wait for the template's thread, and a run starts the same
+ * problems and asks the same things again and again. Arbitrary: more than a run has problems, some 10 MB of short ones.
+ */
+const KEPT = 4096;
 
 function createChat(tokenizer: TextTokenizer, template: ChatTemplate, files: TokenizerFiles): Chat {
   const laterTurn = renderTurn(template, "c");
   const endOfTurn = findEndOfTurn(tokenizer, laterTurn);
-  const turns = new Map<string, readonly number[]>();
-  const tokensOfTurn = (content: string): readonly number[] => {
-    const tokens = turns.get(content) ?? tokenizer.encodePieces(renderTurn(template, content));
-    turns.delete(content); // again as the newest
-    turns.set(content, tokens);
-    if (turns.size > KEPT_TURNS) turns.delete(turns.keys().next().value!);
-    return tokens;
-  };
+  const tokensOfTurn = recent(KEPT, (content) => tokenizer.encodePieces(renderTurn(template, content)));
+  const tokensOfPrompt = recent(KEPT, (chat) => {
+    const [messages, tools] = JSON.parse(chat) as [Message[], ToolDefinition[]];
+    const prompt = template.render(messages, true, tools);
+    requireSameTurn(laterTurn, renderTurnAfter(template, messages, tools, "c"));
+    return tokenizer.encodePieces(prompt);
+  });
   return {
     tokenizer,
     stopTokens: collectStopTokens(tokenizer, endOfTurn, files),
-    start(messages, tools) {
-      const prompt = template.render(messages, true, tools);
-      requireSameTurn(laterTurn, renderTurnAfter(template, messages, tools, "c"));
-      return createConversation(tokenizer.encodePieces(prompt));
-    },
+    start: (messages, tools = []) => createConversation(tokensOfPrompt(JSON.stringify([messages, tools]))),
     appendSampled: extendConversation,
     appendTurn(conversation, part, content) {
       const delta = tokensOfTurn(content);
@@ -102,14 +101,14 @@ function lastSampled({ tokens, spans }: Conversation): number | undefined {
 /** What the template puts after an assistant's words when the user speaks next, up to the assistant's next words. */
 function renderTurn(template: ChatTemplate, content: string): Piece[] {
   // The two earlier bodies are placeholders: templates may rewrite earlier turns, but kept tokens are kept.
-  return renderTurnAfter(template, [{ role: "user", content: "a" }], undefined, content);
+  return renderTurnAfter(template, [{ role: "user", content: "a" }], [], content);
 }
 
 /** The same in the chat that these messages and tools open. */
 function renderTurnAfter(
   template: ChatTemplate,
   messages: readonly Message[],
-  tools: readonly ToolDefinition[] | undefined,
+  tools: readonly ToolDefinition[],
   content: string,
 ): Piece[] {
   const turns: Message[] = [...messages, { role: "assistant", content: "b" }, { role: "user", content }];
