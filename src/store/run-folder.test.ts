@@ -2,7 +2,6 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { MulliganError } from "../core/errors.ts";
 import { createRunFolder } from "./folder-claim.ts";
 import { checkpointAt, latestCheckpoint, writeCheckpoint, writeJsonAtomic } from "./run-folder.ts";
 
@@ -11,13 +10,6 @@ beforeEach(async () => {
   base = await mkdtemp(join(tmpdir(), "mulligan-run-"));
 });
 afterEach(() => rm(base, { recursive: true, force: true }));
-
-const runs = (name: string) => join(base, name);
-const errorOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => undefined,
-    (error: unknown) => error as MulliganError,
-  );
 
 test("a checkpoint appears whole, and latest names it", async () => {
   const folder = await createRunFolder(base);
@@ -35,7 +27,7 @@ test("a checkpoint whose writing fails leaves no trace and the old one in place"
     await writeFile(join(dir, "weights"), "half");
     throw new Error("disk full");
   });
-  expect(await errorOf(failing)).toMatchObject({
+  await expect(failing).rejects.toMatchObject({
     code: "io",
     message: expect.stringMatching(/checkpoint-6: cannot be written: disk full$/),
   });
@@ -44,7 +36,7 @@ test("a checkpoint whose writing fails leaves no trace and the old one in place"
 });
 
 test("JSON that cannot be written leaves the old file and no temporary one", async () => {
-  const path = runs("config.json");
+  const path = join(base, "config.json");
   await writeJsonAtomic(path, { a: 1 });
   expect(await readFile(path, "utf8")).toBe('{\n  "a": 1\n}\n');
   await expect(writeJsonAtomic(join(path, "x.json"), {})).rejects.toMatchObject({ code: "io" });
@@ -54,7 +46,7 @@ test("JSON that cannot be written leaves the old file and no temporary one", asy
 test("a latest that names no checkpoint is an error, not a run without any", async () => {
   const folder = await createRunFolder(base);
   await writeFile(folder.latest, "checkpoint_4\n");
-  expect(await errorOf(latestCheckpoint(folder))).toMatchObject({
+  await expect(latestCheckpoint(folder)).rejects.toMatchObject({
     code: "checkpoint",
     message: `${folder.latest}: must name a checkpoint, got "checkpoint_4\\n"`,
   });

@@ -66,6 +66,13 @@ describe("the tiny chat", async () => {
     expect(closed.spans[2]!.start).toBe(cut.tokens.length);
   });
 
+  test("gives a prompt the same tokens again, whatever was done to them, and another prompt its own", () => {
+    const { tokens } = chat.start(question);
+    (chat.start(question).tokens as number[]).fill(0);
+    expect(chat.start(question).tokens).toEqual(tokens);
+    expect(chat.start([{ role: "user", content: "in" }]).tokens).not.toEqual(tokens);
+  });
+
   test("gives a turn the same tokens again, whatever was done to them", () => {
     const attempted = chat.appendSampled(chat.start(question), "attempt", [262, END]);
     const turn = (content: string) =>

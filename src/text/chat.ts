@@ -59,7 +59,7 @@ export async function loadChat(
 
 /**
  * Prompts, and later turns, that are kept as tokens: to render one is to wait for the template's thread, and a run starts the same
- * problems and asks the same things again and again. Arbitrary: more than a run has problems, some 10 MB of short ones.
+ * problems and asks the same things again and again. Arbitrary: a run should have fewer problems.
  */
 const KEPT = 4096;
 
