@@ -17,6 +17,7 @@ import {
   split,
   sub,
   sum,
+  transpose,
   type Value,
   withoutTape,
 } from "../graph/index.ts";
@@ -194,34 +195,56 @@ export function splitHeads(
   return { queries, keys, values };
 }
 
+/** What one new token of each row sees: before it, and since then, one step's tokens after the other [T, N, K, D]. */
+export interface StepSeen {
+  past?: Seen;
+  shared?: SharedSeen;
+  recent: Seen;
+  /** // [N, 1, 1, (W +) (S +) T + 1] */
+  mask: Value;
+}
+
 /**
- * The same for one new token per row, with the fewest nodes: at this size each costs more than what it computes.
- * // mask [N, 1, 1, 1, (W +) S + 1] → [N, H·D]
+ * The same for one new token per row, with few nodes: at this size each costs more than what it computes. What all rows
+ * have taken lately lies by step, as steps write it, and is turned into rows here: written into rows at each step, every
+ * head's entry would lie in a page of its own. // → [N, H·D]
  */
 export function stepAttention(
   graph: Graph,
   { rows, queries, keys: key, values: value }: SplitHeads & { rows: Value },
-  { past, shared, mask }: SeenBefore & { mask: Value },
+  { past, shared, recent, mask }: StepSeen,
 ): Value {
   return withoutTape(graph, () => {
     const [, heads, , size] = queries.shape as [string, number, number, number];
     const kvHeads = key.shape[1] as number;
     const perKey = heads / kvHeads;
     const grouped = reshape(graph, queries, ["N", kvHeads, perKey, size]);
-    const single = (x: Value) => reshape(graph, x, ["N", kvHeads, perKey, 1, x.shape.at(-1)!]);
-    const merged = (x: Value) => reshape(graph, x, ["N", kvHeads, perKey, x.shape.at(-1)!]);
-    // Against the new token itself: for one key a sum of products is faster than a product of matrices.
-    const itself = sum(graph, mul(graph, grouped, key), { axes: [-1], keepDims: true });
-    const own = [matmul(graph, grouped, past.keys, { transB: true }), itself].map(single);
-    const common = shared ? [sharedScores(graph, asTable(graph, rows), shared)] : [];
-    const scores = join(graph, [...common, ...own]);
+    const flat = (x: Value) => reshape(graph, x, ["N", heads * size]);
+    const inRows = ({ keys, values }: Seen): Seen => ({
+      keys: transpose(graph, keys, [1, 2, 0, 3]),
+      values: transpose(graph, values, [1, 2, 0, 3]),
+    });
+    const before = [...(past ? [past] : []), inRows(recent)];
+    const scores = join(graph, [
+      ...(shared ? [withoutTokens(graph, sharedScores(graph, asTable(graph, rows), shared))] : []),
+      ...before.map(({ keys }) => matmul(graph, grouped, keys, { transB: true })),
+      // Against the new token itself: for one key a sum of products is faster than a product of matrices.
+      sum(graph, mul(graph, grouped, key), { axes: [-1], keepDims: true }),
+    ]);
     const masked = graph.node("Add", [scores, mask], rows.dtype, scores.shape);
-    const probabilities = cut(graph, softmax(graph, masked), shared ? ["W", "S", 1] : ["S", 1]);
-    const [before, now] = probabilities.slice(-2).map(merged) as [Value, Value];
-    const mixed = single(add(graph, matmul(graph, before, past.values), mul(graph, now, value)));
-    const all = shared ? add(graph, mixed, sharedMix(graph, probabilities[0]!, shared)) : mixed;
-    return reshape(graph, all, ["N", heads * size]);
+    const widths = [...(shared ? [shared] : []), ...before].map(({ keys }) => keys.shape.at(-2)!);
+    const probabilities = cut(graph, softmax(graph, masked), [...widths, 1]);
+    const ofBefore = probabilities.slice(-1 - before.length);
+    const mixed = before.map(({ values }, i) => matmul(graph, ofBefore[i]!, values));
+    const all = flat([...mixed, mul(graph, probabilities.at(-1)!, value)].reduce((a, b) => add(graph, a, b)));
+    return shared ? add(graph, all, flat(sharedMix(graph, probabilities[0]!, shared))) : all;
   });
+}
+
+/** // [N, K, G, 1, X] → [N, K, G, X] */
+function withoutTokens(graph: Graph, x: Value): Value {
+  const shape = [...x.shape.slice(0, 3), x.shape[4]!];
+  return graph.node("Reshape", [x, graph.constant("int64", [4], [0, 0, 0, -1])], x.dtype, shape);
 }
 
 /** // table [N·(H+2K), D] → [B, K, G, T, W] */

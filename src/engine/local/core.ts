@@ -17,7 +17,7 @@ import { createKvStore } from "./sampling/kv-store.ts";
 import { createMemoryPool } from "./sampling/memory-pool.ts";
 import type { Sampler } from "./sampling/prefill.ts";
 import { runSample } from "./sampling/sampler.ts";
-import { extendGraph, prefillGraph, stepGraph } from "./sampling/sampling-graph.ts";
+import { extendGraph, prefillGraph, settleGraph, stepGraph } from "./sampling/sampling-graph.ts";
 import { nonFiniteGradient } from "./training/adamw.ts";
 import { createOptimizer, type Share } from "./training/optimizer.ts";
 import { runForward, runForwardBackward } from "./training/passes.ts";
@@ -194,14 +194,14 @@ function createSampler(
       graphs.kept(`prefill ${levels} levels`, threads(), () => prefillGraph(config, levels)),
     extend: ({ shared }) =>
       graphs.kept(`extend, shared ${shared}`, threads(), () => extendGraph(config, { shared })),
-    step: ({ shared, rows, isFew }) => {
+    settle: ({ past }) => graphs.kept(`settle, past ${past}`, threads(), () => settleGraph(config, { past })),
+    step: ({ shared, past, rows, isFew }) => {
       const isSmall = parameters <= SMALL_MODEL && rows * parameters <= SMALL_STEP;
       const workers = isSmall ? 1 : threads();
-      const build = () => stepGraph(config, { shared });
-      if (!isFew || parameters > PACKED_MODEL) return graphs.kept(`step, shared ${shared}`, workers, build);
-      return graphs.packed(`step with packed weights, shared ${shared}`, workers, () =>
-        freezeInputs(build(), feeds),
-      );
+      const build = () => stepGraph(config, { shared, past });
+      const kind = `shared ${shared}, past ${past}`;
+      if (!isFew || parameters > PACKED_MODEL) return graphs.kept(`step, ${kind}`, workers, build);
+      return graphs.packed(`step with packed weights, ${kind}`, workers, () => freezeInputs(build(), feeds));
     },
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };

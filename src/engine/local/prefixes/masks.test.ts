@@ -40,15 +40,36 @@ describe("a tree's second level", () => {
   });
 });
 
-test("new tokens see the last positions of what is shared, of their own cache and of each other", () => {
+describe("new tokens", () => {
   // the first row: 2 shared, 3 of its own, then positions 5 and 6; the second: 1 of its own, then positions 1 and 2
   const cache = { starts: [2, 0], lengths: [3, 1], capacity: 4 };
-  const all = extendMask(cache, 2, Infinity, 3);
-  expect(all.dims).toEqual([2, 1, 1, 2, 9]);
-  expect(draw(all.data as Float32Array, 9)).toEqual(["xx.xxx.x.", "xx.xxx.xx", "...x...x.", "...x...xx"]);
-  const five = draw(extendMask(cache, 2, 5, 3).data as Float32Array, 9);
-  // 1–5 and 2–6
-  expect(five).toEqual([".x.xxx.x.", "...xxx.xx", "...x...x.", "...x...xx"]);
-  const two = draw(extendMask(cache, 2, 2, 3).data as Float32Array, 9);
-  expect(two).toEqual([".....x.x.", ".......xx", "...x...x.", ".......xx"]);
+  const drawn = (columns: Parameters<typeof extendMask>[1]) => {
+    const { data, dims } = extendMask(cache, columns);
+    return { dims, rows: draw(data as Float32Array, dims.at(-1)!) };
+  };
+
+  test("see the last of what is shared and of their own cache, and each other up to themselves", () => {
+    const all = drawn({ width: 2, window: Infinity, shared: 3 });
+    expect(all.dims).toEqual([2, 1, 1, 2, 9]);
+    expect(all.rows).toEqual([".xx.xxxx.", ".xx.xxxxx", "......xx.", "......xxx"]);
+  });
+
+  test("see as many positions as their window has", () => {
+    // 1–5 and 2–6
+    const five = drawn({ width: 2, window: 5, shared: 3 }).rows;
+    expect(five).toEqual(["..x.xxxx.", "....xxxxx", "......xx.", "......xxx"]);
+    const two = drawn({ width: 2, window: 2, shared: 3 }).rows;
+    expect(two).toEqual(["......xx.", ".......xx", "......xx.", ".......xx"]);
+  });
+
+  test("see all steps since the cache was made, and not the one that stands for none", () => {
+    const columns = { width: 1, window: Infinity, shared: 3 };
+    const two = drawn({ ...columns, recent: { length: 2, width: 2 } }).rows;
+    expect(two).toEqual([".xx.xxxxxx", "......xxxx"]);
+    const none = drawn({ ...columns, recent: { length: 0, width: 1 } }).rows;
+    expect(none).toEqual([".xx.xxx.x", "......x.x"]);
+    // positions 3–7 and 0–3
+    const five = drawn({ width: 1, window: 5, shared: 3, recent: { length: 2, width: 2 } }).rows;
+    expect(five).toEqual([".....xxxxx", "......xxxx"]);
+  });
 });

@@ -88,35 +88,42 @@ export function causalMask(width: number, window = Infinity): Float32Array {
   return mask;
 }
 
+/** Columns of what new tokens see beside a cache's. */
+interface ExtendColumns {
+  /** New tokens of each row. */
+  width: number;
+  window: number;
+  shared?: number;
+  /** Steps between the cache and the new tokens, the last of the columns. */
+  recent?: Columns;
+}
+
 /**
- * What `width` new tokens of each row may see: of `shared` entries the row's own many, the row's own entries, and each
- * other up to themselves. // [B, 1, 1, width, shared + capacity + width]
+ * What new tokens of each row may see: the last of the shared entries, as many as the row shares, the last of its cache,
+ * all recent steps, and each other up to themselves. // [B, 1, 1, width, shared + capacity + recent + width]
  */
 export function extendMask(
   { lengths, starts, capacity }: Pick<KvCache, "lengths" | "starts" | "capacity">,
-  width: number,
-  window: number,
-  shared = 0,
+  { width, window, shared = 0, recent = { length: 0, width: 0 } }: ExtendColumns,
 ): Feed {
-  const columns = shared + capacity + width;
+  const columns = shared + capacity + recent.width + width;
   const mask = new Float32Array(lengths.length * width * columns);
   lengths.forEach((length, row) => {
     const start = starts[row]!;
     for (let t = 0; t < width; t++) {
       const first = (row * width + t) * columns;
-      const own = first + shared;
-      if (shared > 0) mask.fill(MASKED, first + start, own);
-      mask.fill(MASKED, own + length, own + capacity);
-      mask.fill(MASKED, own + capacity + t + 1, first + columns);
-      const hidden = firstSeen(start + length + t, window);
-      if (hidden === 0) continue;
-      const parts = [
-        { length: start, width: shared },
-        { length, width: capacity },
-        { length: width, width },
-      ];
-      hideFirst(mask, first, parts, hidden);
+      const hidden = firstSeen(start + length + recent.length + t, window);
+      hideAround(mask, first, { length: start, width: shared }, hidden);
+      hideAround(mask, first + shared, { length, width: capacity }, hidden - start);
+      const own = { length: recent.length + width, width: recent.width + width };
+      hideAround(mask, first + shared + capacity, own, hidden - start - length);
+      mask.fill(MASKED, first + columns - width + t + 1, first + columns);
     }
   });
   return { data: mask, dims: [lengths.length, 1, 1, width, columns] };
+}
+
+/** Hides columns from index `first` of the mask, of which only the last `length` are positions, and the first `hidden` of these. */
+function hideAround(mask: Float32Array, first: number, { length, width }: Columns, hidden: number): void {
+  mask.fill(MASKED, first, first + width - length + Math.min(Math.max(hidden, 0), length));
 }

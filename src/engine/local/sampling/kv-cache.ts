@@ -1,32 +1,36 @@
 /**
- * Keys and values of a batch of growing rows, kept as plain arrays that are fed to the graph without a copy.
- * Row b holds lengths[b] entries; the rest of its capacity is masked.
+ * Keys and values of a batch of rows, kept as plain arrays that are fed to the graphs without a copy. Row b's entries are
+ * the last lengths[b] of its capacity; what comes before them is masked.
  */
 import type { Feed } from "../../../graph/index.ts";
 import type { CacheShape, KeptNumbers, KvNode } from "./kv-store.ts";
 import type { MemoryPool } from "./memory-pool.ts";
 
-/** Capacity grows in steps of this many entries: each growth copies the cache, each spare entry costs attention. */
-const GROWTH = 16;
+/** One part of the memory per layer. */
+export interface Numbers {
+  memory: Float32Array;
+  keys: Float32Array[];
+  values: Float32Array[];
+}
 
-export interface KvCache {
+/** // [B, K, capacity, D] */
+export interface KvCache extends Numbers {
   lengths: number[];
   /** Length of what comes before each row's entries and is kept elsewhere (shared-prefix.ts). */
   starts: number[];
   capacity: number;
-  /** All layers' numbers. */
-  memory: Float32Array;
-  /** One part of the memory per layer. // [B, K, capacity, D] */
-  keys: Float32Array[];
-  values: Float32Array[];
-  /** Ended rows that others may go on from: kept sequences whose numbers still lie here. */
-  kept: KvNode[];
 }
 
-/** A row of a new cache: one of an older cache, or a kept sequence, or what of it follows one of its ancestors. */
-export type RowSource =
-  | { cache: KvCache; row: number }
-  | { node: KvNode | undefined; after?: KvNode | undefined };
+/** Entries of a row that follow each other, wherever they lie. */
+export interface Entries extends KeptNumbers {
+  length: number;
+}
+
+/** A row of a cache to be made. */
+export interface RowSource {
+  entries: readonly Entries[];
+  start: number;
+}
 
 /** A graph's outputs of one layer: each new token's key and value heads. // [N, K, D] */
 export interface Heads {
@@ -34,127 +38,80 @@ export interface Heads {
   values: Float32Array;
 }
 
-/** A cache of rows copied from their sources, with room for at least `entries` each. */
+/** Is there anything in it that a row sees? */
+export const hasEntries = ({ lengths }: KvCache) => lengths.some((length) => length > 0);
+
+/** A kept sequence, or what of it follows one of its ancestors. */
+export function sourceOf(node: KvNode | undefined, after?: KvNode): RowSource {
+  const entries: Entries[] = [];
+  for (let at = node; at && at !== after; at = at.parent) {
+    const { keys, values, start, headStride, tokens } = at;
+    entries.unshift({ keys, values, start, headStride, length: tokens.length });
+  }
+  return { entries, start: after?.length ?? 0 };
+}
+
+/** Memory for `size` numbers of keys in each layer, and as many of values. */
+export function takeNumbers(
+  { layers }: CacheShape,
+  size: number,
+  take: (size: number) => Float32Array,
+): Numbers {
+  const memory = take(2 * layers * size);
+  const perLayer = (first: number) =>
+    Array.from({ length: layers }, (_, layer) =>
+      memory.subarray((first + layer) * size, (first + layer + 1) * size),
+    );
+  return { memory, keys: perLayer(0), values: perLayer(layers) };
+}
+
+/** A cache of rows copied from their sources, as long as the longest, and of one entry at least. */
 export function assembleCache(
   shape: CacheShape,
   sources: readonly RowSource[],
-  entries: number,
-  memoryPool?: MemoryPool,
+  take: MemoryPool["take"] = (size) => new Float32Array(size),
 ): KvCache {
-  const capacity = Math.ceil(entries / GROWTH) * GROWTH;
-  const cache = emptyCache(shape, sources.length, capacity, memoryPool);
-  sources.forEach((source, row) => {
-    if ("cache" in source) {
-      copyRow(shape, cache, row, source.cache, source.row);
-      cache.lengths.push(source.cache.lengths[source.row]!);
-      cache.starts.push(source.cache.starts[source.row]!);
-    } else {
-      const start = source.after?.length ?? 0;
-      copyNode(shape, cache, row, source.node, source.after);
-      cache.lengths.push((source.node?.length ?? 0) - start);
-      cache.starts.push(start);
+  const lengths = sources.map(({ entries }) => entries.reduce((sum, { length }) => sum + length, 0));
+  const capacity = Math.max(1, ...lengths);
+  const size = sources.length * shape.kvHeads * capacity * shape.headSize;
+  const starts = sources.map(({ start }) => start);
+  const cache = { ...takeNumbers(shape, size, take), lengths, starts, capacity };
+  sources.forEach(({ entries }, row) => {
+    let place = capacity - lengths[row]!;
+    clearBefore(shape, cache, row, place);
+    for (const part of entries) {
+      copyEntries(shape, cache, row, place, part);
+      place += part.length;
     }
-    clearSpare(shape, cache, row);
   });
   return cache;
 }
 
-function emptyCache(shape: CacheShape, rows: number, capacity: number, pool?: MemoryPool): KvCache {
-  const size = rows * shape.kvHeads * capacity * shape.headSize;
-  const total = 2 * shape.layers * size;
-  const memory = pool ? pool.take(total) : new Float32Array(total);
-  const perLayer = (first: number) =>
-    Array.from({ length: shape.layers }, (_, layer) =>
-      memory.subarray((first + layer) * size, (first + layer + 1) * size),
-    );
-  return {
-    lengths: [],
-    starts: [],
-    capacity,
-    memory,
-    keys: perLayer(0),
-    values: perLayer(shape.layers),
-    kept: [],
-  };
-}
-
 /** Used memory holds anything, and what is masked is still multiplied: by 0, which needs a finite number. */
-function clearSpare({ kvHeads, headSize }: CacheShape, cache: KvCache, row: number) {
+function clearBefore({ kvHeads, headSize }: CacheShape, cache: KvCache, row: number, place: number) {
+  if (place === 0) return;
   for (const array of [...cache.keys, ...cache.values]) {
     for (let head = 0; head < kvHeads; head++) {
-      const start = (row * kvHeads + head) * cache.capacity;
-      array.fill(0, (start + cache.lengths[row]!) * headSize, (start + cache.capacity) * headSize);
+      const start = (row * kvHeads + head) * cache.capacity * headSize;
+      array.fill(0, start, start + place * headSize);
     }
   }
 }
 
-function copyRow(
+function copyEntries(
   { layers, kvHeads, headSize }: CacheShape,
   to: KvCache,
   row: number,
-  from: KvCache,
-  source: number,
+  place: number,
+  { keys, values, start, headStride, length }: Entries,
 ) {
-  const count = from.lengths[source]! * headSize;
   for (let layer = 0; layer < layers; layer++) {
     for (let head = 0; head < kvHeads; head++) {
-      const start = (source * kvHeads + head) * from.capacity * headSize;
-      const place = (row * kvHeads + head) * to.capacity * headSize;
-      to.keys[layer]!.set(from.keys[layer]!.subarray(start, start + count), place);
-      to.values[layer]!.set(from.values[layer]!.subarray(start, start + count), place);
-    }
-  }
-}
-
-function copyNode(
-  { layers, kvHeads, headSize }: CacheShape,
-  to: KvCache,
-  row: number,
-  node: KvNode | undefined,
-  after: KvNode | undefined,
-) {
-  for (let at = node; at && at !== after; at = at.parent) {
-    const own = at.tokens.length * headSize;
-    const before = at.length - at.tokens.length - (after?.length ?? 0);
-    for (let layer = 0; layer < layers; layer++) {
-      for (let head = 0; head < kvHeads; head++) {
-        const start = at.start + head * at.headStride;
-        const place = ((row * kvHeads + head) * to.capacity + before) * headSize;
-        to.keys[layer]!.set(at.keys[layer]!.subarray(start, start + own), place);
-        to.values[layer]!.set(at.values[layer]!.subarray(start, start + own), place);
-      }
-    }
-  }
-}
-
-/** Appends token n of a step's outputs to row n, for each of the named rows. */
-export function appendTokens(
-  shape: CacheShape,
-  cache: KvCache,
-  outputs: readonly Heads[],
-  rows: readonly number[],
-): void {
-  outputs.forEach(({ keys, values }, layer) => {
-    appendHeads(shape, cache, cache.keys[layer]!, keys, rows);
-    appendHeads(shape, cache, cache.values[layer]!, values, rows);
-  });
-  for (const row of rows) cache.lengths[row]!++;
-}
-
-/** // from [N, K, D] to [N, K, capacity, D] */
-function appendHeads(
-  { kvHeads, headSize }: CacheShape,
-  { capacity, lengths }: KvCache,
-  to: Float32Array,
-  from: Float32Array,
-  rows: readonly number[],
-) {
-  for (const row of rows) {
-    let source = row * kvHeads * headSize;
-    for (let head = 0; head < kvHeads; head++) {
-      const place = ((row * kvHeads + head) * capacity + lengths[row]!) * headSize;
-      // a loop beats the allocation of views
-      for (let i = 0; i < headSize; i++) to[place + i] = from[source++]!;
+      const from = start + head * headStride;
+      const end = from + length * headSize;
+      const target = ((row * kvHeads + head) * to.capacity + place) * headSize;
+      to.keys[layer]!.set(keys[layer]!.subarray(from, end), target);
+      to.values[layer]!.set(values[layer]!.subarray(from, end), target);
     }
   }
 }
@@ -184,20 +141,15 @@ export function keepTokens(
   };
 }
 
-/** A row's entries from position `position` on, where they lie: kv-store.ts takes care of the memory (`retire`). */
-export function keepRow(
+/** A row's entries from the `first` of its capacity on, where they lie: kv-store.ts takes care of the memory (`retire`). */
+export function entriesOf(
   { kvHeads, headSize }: CacheShape,
-  { keys, values, capacity, starts }: KvCache,
+  { keys, values, capacity }: Omit<KvCache, "lengths" | "starts">,
   row: number,
-  position: number,
+  first: number,
 ): KeptNumbers {
-  const skipped = position - starts[row]!;
-  return {
-    keys,
-    values,
-    start: (row * kvHeads * capacity + skipped) * headSize,
-    headStride: capacity * headSize,
-  };
+  const start = (row * kvHeads * capacity + first) * headSize;
+  return { keys, values, start, headStride: capacity * headSize };
 }
 
 const feedsOf = new WeakMap<KvCache, Record<string, Feed>>();

@@ -19,6 +19,14 @@ test("an array has the size asked for, whatever its memory was", () => {
   expect(pool.take(0)).toHaveLength(0);
 });
 
+test("new memory may have room for what will be asked for later", () => {
+  const pool = createMemoryPool();
+  const array = pool.take(10, 15);
+  expect([array.length, array.buffer.byteLength]).toEqual([10, 60]);
+  pool.give(array);
+  expect(pool.take(14, 21).buffer).toBe(array.buffer);
+});
+
 test("when trimmed to its bound the smallest go first", () => {
   const pool = createMemoryPool(800);
   const arrays = [100, 50, 80].map((size) => pool.take(size));

@@ -7,8 +7,8 @@
 export const POOL_BYTES = 2 ** 27;
 
 export interface MemoryPool {
-  /** An array of that many numbers, which may be any. */
-  take(size: number): Float32Array;
+  /** An array of that many numbers, which may be any; where its memory must be new, with room for so many. */
+  take(size: number, room?: number): Float32Array;
   /** Makes an array from `take` available again: its owner reads and writes it no more. */
   give(memory: Float32Array): void;
   /** Lets go of what alone is beyond the bound, then of the smallest. */
@@ -24,11 +24,11 @@ export function createMemoryPool(maxBytes = POOL_BYTES): MemoryPool {
     get bytes() {
       return bytes();
     },
-    take(size) {
+    take(size, room = size) {
       if (size === 0) return new Float32Array(0);
       const found = free.find(({ byteLength }) => byteLength >= 4 * size);
       free = free.filter((buffer) => buffer !== found);
-      return new Float32Array(found ?? new ArrayBuffer(4 * size), 0, size);
+      return new Float32Array(found ?? new ArrayBuffer(4 * Math.ceil(room)), 0, size);
     },
     give({ buffer }) {
       if (buffer.byteLength === 0) return;

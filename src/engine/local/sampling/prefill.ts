@@ -10,9 +10,18 @@ import { indexFeeds, layoutFeeds, placeRows } from "../prefixes/tree-layout.ts";
 import { rotationFeeds } from "../training/passes.ts";
 import { int64, type Weights } from "../weights.ts";
 import type { Blocks } from "./choice.ts";
-import { assembleCache, cacheFeeds, type Heads, type KvCache, keepTokens } from "./kv-cache.ts";
+import {
+  assembleCache,
+  cacheFeeds,
+  type Heads,
+  hasEntries,
+  type KvCache,
+  keepTokens,
+  sourceOf,
+} from "./kv-cache.ts";
 import type { KvNode, KvStore } from "./kv-store.ts";
 import type { MemoryPool } from "./memory-pool.ts";
+import { columnsOf, nextStep, type RecentSteps, recentFeeds } from "./recent-steps.ts";
 import { BLOCK } from "./sampling-graph.ts";
 import { chooseShared, gatherShared, type SharedPrefixes } from "./shared-prefix.ts";
 
@@ -29,7 +38,9 @@ export interface Sampler {
   /** extendGraph. */
   extend(options: { shared: boolean }): Promise<Session>;
   /** stepGraph, for so many rows now, and never more than a few. */
-  step(options: { shared: boolean; rows: number; isFew: boolean }): Promise<Session>;
+  step(options: { shared: boolean; past: boolean; rows: number; isFew: boolean }): Promise<Session>;
+  /** settleGraph. */
+  settle(options: { past: boolean }): Promise<Session>;
   /** Counts what was computed, for tests and benchmarks. */
   computed: { prefillTokens: number; decodedTokens: number };
 }
@@ -119,9 +130,8 @@ async function prefillContinued(sampler: Sampler, items: readonly Continuation[]
     const part = order.slice(start, start + Math.max(1, Math.floor(TOKENS_PER_PASS / width)));
     start += part.length;
     const shared = chooseShared(part.map((i) => items[i]!.node));
-    const sources = part.map((i, row) => ({ node: items[i]!.node, after: shared[row] }));
-    const own = sources.map(({ node, after }) => node.length - (after?.length ?? 0));
-    const cache = assembleCache(config, sources, Math.max(1, ...own), sampler.memory);
+    const sources = part.map((i, row) => sourceOf(items[i]!.node, shared[row]));
+    const cache = assembleCache(config, sources, sampler.memory.take);
     const columns = Array.from({ length: width }, (_, t) => part.map((i) => items[i]!.rest[t] ?? 0));
     const heads = await extendRows(sampler, { cache, shared: gatherShared(config, shared, width) }, columns);
     sampler.memory.give(cache.memory);
@@ -135,11 +145,16 @@ async function prefillContinued(sampler: Sampler, items: readonly Continuation[]
 }
 
 /** Rows that grow: their own caches, and what groups of them share. */
-export interface GrowingRows {
+interface GrowingRows {
   cache: KvCache;
   shared: SharedPrefixes | undefined;
+}
+
+/** Rows that grow together, step by step. */
+export interface SteppingRows extends GrowingRows {
+  recent: RecentSteps;
   /** Only a few from the start (sampler.ts). */
-  isFew?: boolean;
+  isFew: boolean;
 }
 
 /** A pass of new tokens over caches: `columns[t][row]`. Returns each layer's heads of token row · T + t. */
@@ -167,47 +182,60 @@ async function extendRows(
     ...indexFeeds(placeRows(rows, width), weights.config, { back: false }),
     ...cacheFeeds(weights.config, cache),
     ...shared?.feeds,
-    ...extendMasks(sampler, { cache, shared }, width, ".0"),
+    ...masksOf(weights, (window) => extendMask(cache, { width, window, shared: shared?.width }), ".0"),
   });
   sampler.computed.prefillTokens += count;
   return headsOf(weights, result);
 }
 
-/** What one step gave: each layer's heads, and each row's scores for its next token. */
+/** What one step gave: each row's scores for its next token. */
 export interface Step {
-  heads: Heads[];
   scores(row: number): Float32Array;
   /** For a large vocabulary. */
   blocks(row: number): Blocks | undefined;
 }
 
-/** One new token for each row of a cache. At temperature 0 the blocks' masses mean nothing. */
+/** One new token for each row, which becomes the last of its recent ones. At temperature 0 the blocks' masses mean nothing. */
 export async function stepRows(
   sampler: Sampler,
-  { cache, shared, isFew = false }: GrowingRows,
+  { cache, recent, shared, isFew }: SteppingRows,
   tokens: readonly number[],
   temperature: number,
 ): Promise<Step> {
-  const { weights } = sampler;
+  const { config } = sampler.weights;
   const count = tokens.length;
-  const positions = cache.lengths.map((length, row) => length + cache.starts[row]!);
-  const session = await sampler.step({ shared: shared !== undefined, rows: count, isFew });
-  const result = await session.run({
-    ...sampler.feeds,
-    tokens: { data: int64(tokens), dims: [count] },
-    ...rotationFeeds(weights.config, positions, count),
-    ...cacheFeeds(weights.config, cache),
-    ...shared?.feeds,
-    ...extendMasks(sampler, { cache, shared }, 1, ""),
-    inverse_temperature: { data: Float32Array.of(temperature > 0 ? 1 / temperature : 1), dims: [] },
-  });
+  // ended rows that are computed along may be beyond the last position
+  const positions = cache.lengths.map((length, row) =>
+    Math.min(cache.starts[row]! + length + recent.count, config.contextLength - 1),
+  );
+  const past = hasEntries(cache);
+  const seen = { ...cache, capacity: past ? cache.capacity : 0 };
+  const session = await sampler.step({ shared: shared !== undefined, past, rows: count, isFew });
+  const result = await session.run(
+    {
+      ...sampler.feeds,
+      tokens: { data: int64(tokens), dims: [count] },
+      ...rotationFeeds(config, positions, count),
+      ...(past && cacheFeeds(config, cache)),
+      ...recentFeeds(config, recent),
+      ...shared?.feeds,
+      ...masksOf(sampler.weights, (window) => {
+        const recentColumns = { length: recent.count, width: columnsOf(recent) };
+        const columns = { width: 1, window, shared: shared?.width, recent: recentColumns };
+        const { data, dims } = extendMask(seen, columns);
+        return { data, dims: [count, 1, 1, dims.at(-1)!] };
+      }),
+      inverse_temperature: { data: Float32Array.of(temperature > 0 ? 1 / temperature : 1), dims: [] },
+    },
+    nextStep(config, recent),
+  );
+  recent.count++;
   sampler.computed.decodedTokens += count;
   const rowOf = (name: string, row: number) => {
     const data = result[name]!.data as Float32Array;
     return data.subarray((row * data.length) / count, ((row + 1) * data.length) / count);
   };
   return {
-    heads: headsOf(weights, result),
     scores: (row) => rowOf("logits", row),
     blocks: (row) =>
       result.block_masses && {
@@ -219,17 +247,8 @@ export async function stepRows(
 }
 
 /** The masks of layers with and without a window. */
-function extendMasks(
-  { weights }: Sampler,
-  { cache, shared }: GrowingRows,
-  width: number,
-  level: string,
-): Record<string, Feed> {
-  const masks = maskWindows(weights.config).map(([name, window]) => [
-    `${name}${level}`,
-    extendMask(cache, width, window, shared?.width),
-  ]);
-  return Object.fromEntries(masks);
+function masksOf({ config }: Weights, mask: (window: number) => Feed, level = ""): Record<string, Feed> {
+  return Object.fromEntries(maskWindows(config).map(([name, window]) => [`${name}${level}`, mask(window)]));
 }
 
 function headsOf({ config }: Weights, result: Record<string, { data: unknown }>): Heads[] {

@@ -12,7 +12,7 @@ import { createKvStore } from "./kv-store.ts";
 import { createMemoryPool } from "./memory-pool.ts";
 import type { Sampler } from "./prefill.ts";
 import { runSample } from "./sampler.ts";
-import { extendGraph, prefillGraph, stepGraph } from "./sampling-graph.ts";
+import { extendGraph, prefillGraph, settleGraph, stepGraph } from "./sampling-graph.ts";
 
 const weights = tinyWeights();
 const { vocabSize, contextLength } = weights.config;
@@ -28,7 +28,7 @@ afterAll(async () => {
 function createSampler(storeBytes?: number, of: Weights = weights): Sampler {
   const { config } = of;
   const session = (name: string, build: () => ReturnType<typeof prefillGraph>) => {
-    const key = `${config.family} ${name}`;
+    const key = `${config.family} ${config.vocabSize} ${name}`;
     const known = sessions.get(key) ?? createSession(build(), { threads: 2 });
     sessions.set(key, known);
     return known;
@@ -41,7 +41,9 @@ function createSampler(storeBytes?: number, of: Weights = weights): Sampler {
     memory,
     prefill: (levels) => session(`prefill ${levels}`, () => prefillGraph(config, levels)),
     extend: ({ shared }) => session(`extend, shared ${shared}`, () => extendGraph(config, { shared })),
-    step: ({ shared }) => session(`step, shared ${shared}`, () => stepGraph(config, { shared })),
+    step: ({ shared, past }) =>
+      session(`step, shared ${shared}, past ${past}`, () => stepGraph(config, { shared, past })),
+    settle: ({ past }) => session(`settle, past ${past}`, () => settleGraph(config, { past })),
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
 }
@@ -335,6 +337,48 @@ test("more requests than places: rows enter as others end, and each is what it i
   // a row is computed along for a while after its end, but not as long as the longest row lasts
   const needed = all.reduce((sum, { tokens }) => sum + tokens.length, 0);
   expect(sampler.computed.decodedTokens).toBeLessThan(1.3 * needed);
+});
+
+test.each([
+  ["without a window", {}],
+  ["with a window in one layer", familyFields.qwen3],
+])("more steps than are settled together, %s, and what goes on from them", async (_, fields) => {
+  const of = roughWeights(7, { ...fields, max_position_embeddings: 160, vocab_size: 200 });
+  const stop = [3]; // of 200: most rows outlive the 32 steps, some do not
+  const params = { ...plain, maxTokens: 90, stop };
+  const settled: boolean[] = [];
+  const sampler = createSampler(undefined, of);
+  const watched: Sampler = {
+    ...sampler,
+    settle: (options) => {
+      settled.push(options.past);
+      return sampler.settle(options);
+    },
+  };
+  const requests = raggedRequests(60);
+  const samples = await sample(requests, params, watched);
+  // behind nothing at first, then behind the prompts, what was settled before, or both
+  expect(new Set(settled)).toEqual(new Set([false, true]));
+  const lengths = samples.map(({ tokens }) => tokens.length);
+  expect([Math.min(...lengths) < 32, Math.max(...lengths)]).toEqual([true, 90]);
+  expect(lengths.filter((length) => length > 32 && length < 90).length).toBeGreaterThan(0);
+  const distanceOf = async (of_: SampleRequest[], drawn: typeof samples) => {
+    const expected = await fullLogprobs(of_, drawn, 1, of);
+    return Math.max(
+      ...drawn.flatMap(({ logprobs }, i) => [...logprobs].map((l, t) => Math.abs(l - expected[i]![t]!))),
+    );
+  };
+  expect(await distanceOf(requests, samples)).toBeLessThan(2e-5);
+
+  sampler.computed.prefillTokens = 0;
+  const retries = requests.map(({ prompt, seed }, i) => ({
+    prompt: [...prompt, ...samples[i]!.tokens, 7, 8],
+    seed,
+  }));
+  const continued = await sample(retries, { ...plain, stop }, watched);
+  // every sample was kept whole: its last token and one of the two new ones are all that is new
+  expect(sampler.computed.prefillTokens).toBe(2 * requests.length);
+  expect(await distanceOf(retries, continued)).toBeLessThan(2e-5);
 });
 
 describe("the context", () => {

@@ -7,9 +7,10 @@ import type { Sample, SampleRequest, SamplingParams } from "../../contract.ts";
 import { checkPrompts } from "../input-check.ts";
 import type { Weights } from "../weights.ts";
 import { chooseToken } from "./choice.ts";
-import { appendTokens, assembleCache, type KvCache, keepRow, type RowSource } from "./kv-cache.ts";
+import { assembleCache, entriesOf, hasEntries, type KvCache, type RowSource, sourceOf } from "./kv-cache.ts";
 import type { KvNode } from "./kv-store.ts";
 import { prefillPrompts, type Sampler, type Step, stepRows } from "./prefill.ts";
+import { createRecentSteps, type RecentSteps, type Settled, settleSteps } from "./recent-steps.ts";
 import { chooseShared, gatherShared, type SharedPrefixes } from "./shared-prefix.ts";
 
 /** Rows decoded together. Arbitrary, not tuned. */
@@ -20,9 +21,6 @@ const SHARE_TO_CHANGE = 0.25;
 
 /** So few samples are bound by reading the weights, which are then worth packing (core.ts). Arbitrary, not tuned. */
 const FEW = 4;
-
-/** Spare entries of a row's cache when it is made, unless half of those in use are more. Arbitrary, not tuned. */
-const LEAST_SPARE = 32;
 
 /** A sample under way. */
 interface Row {
@@ -40,8 +38,10 @@ interface Row {
 
 interface Batch {
   rows: Row[];
-  /** What each row does not share. */
+  /** What each row does not share, up to when it entered or others did. */
   cache: KvCache;
+  /** What all have taken since then. */
+  recent: RecentSteps;
   shared: SharedPrefixes | undefined;
   /** Of all the call's samples: what one of many gives must not change when the others have ended. */
   isFew: boolean;
@@ -59,14 +59,18 @@ export async function runSample(
   const waiting = [...rows].sort(
     (a, b) => b.request.prompt.length - a.request.prompt.length || a.index - b.index,
   );
-  const cache = assembleCache(sampler.weights.config, [], 0);
-  let batch: Batch = { rows: [], cache, shared: undefined, isFew: requests.length <= FEW };
+  let batch: Batch = {
+    rows: [],
+    cache: assembleCache(sampler.weights.config, []),
+    recent: createRecentSteps(sampler, 0, 0),
+    shared: undefined,
+    isFew: requests.length <= FEW,
+  };
   for (;;) {
     batch = await changeRows(sampler, batch, waiting);
     if (batch.rows.length === 0) break;
     await decodeStep(sampler, batch, params);
   }
-  sampler.store.retire(batch.cache);
   sampler.store.trim();
   sampler.memory.trim();
   return rows.map((row) => ({
@@ -94,35 +98,76 @@ function createRow({ config }: Weights, request: SampleRequest, index: number, p
 const hasEnded = (row: Row) => row.stopped || row.tokens.length >= row.limit;
 const goingOf = (rows: readonly Row[]) => rows.flatMap((row, i) => (hasEnded(row) ? [] : [i]));
 
-/** The batch without ended rows and with waiting ones, where that is worth a copy of the cache; else grown if need be. */
+/** The batch without ended rows and with waiting ones, where that is worth a copy of the cache. */
 async function changeRows(sampler: Sampler, batch: Batch, waiting: Row[]): Promise<Batch> {
-  const { rows, cache } = batch;
-  const { config } = sampler.weights;
+  const { rows, recent } = batch;
   const going = goingOf(rows);
   const free = ROWS_PER_BATCH - going.length;
   const entering = free >= SHARE_TO_CHANGE * ROWS_PER_BATCH ? waiting.splice(0, free) : [];
-  const needed = Math.max(0, ...going.map((i) => cache.lengths[i]! + 1));
-  const isFull = needed > cache.capacity;
   const isSparse = going.length <= (1 - SHARE_TO_CHANGE) * rows.length;
-  if (entering.length === 0 && !isFull && !isSparse) return batch;
+  if (entering.length > 0 || isSparse) return replaceRows(sampler, batch, going, entering);
+  return recent.count === recent.capacity ? settleBatch(sampler, batch) : batch;
+}
 
+async function replaceRows(
+  sampler: Sampler,
+  batch: Batch,
+  going: readonly number[],
+  entering: readonly Row[],
+): Promise<Batch> {
+  const { rows, cache } = batch;
+  const { memory, store, weights } = sampler;
+  const settled = await settleSteps(sampler, batch.recent);
+  const kept = keepEnded(sampler, batch, settled);
   await admit(sampler, entering);
   const staying = [...going.map((i) => rows[i]!), ...entering];
-  const sources: RowSource[] = [
-    ...going.map((row) => ({ cache, row })),
-    ...entering.map(({ prompt, shared }) => ({ node: prompt, after: shared })),
+  const sources = [
+    ...going.map((row) => rowSource(weights, batch, settled, row)),
+    ...entering.map(({ prompt, shared }) => sourceOf(prompt, shared)),
   ];
-  const entries = Math.max(1, ...staying.map(entriesAhead));
-  const grown = assembleCache(config, sources, entries, sampler.memory);
-  sampler.store.retire(cache);
+  const next = assembleCache(weights.config, sources, memory.take);
+  store.retire({ memory: cache.memory, kept: kept.inCache });
+  store.retire({ memory: settled.memory, kept: kept.inSettled });
   return {
     ...batch,
     rows: staying,
-    cache: grown,
+    cache: next,
+    recent: createRecentSteps(sampler, staying.length, stepsLeft(staying)),
     shared: gatherShared(
-      config,
+      weights.config,
       staying.map(({ shared }) => shared),
     ),
+  };
+}
+
+/** The recent steps of all rows, ended ones too, as part of the cache. */
+async function settleBatch(sampler: Sampler, batch: Batch): Promise<Batch> {
+  const { rows, cache, recent } = batch;
+  const settled = await settleSteps(sampler, recent, hasEntries(cache) ? cache : undefined);
+  sampler.memory.give(cache.memory);
+  return {
+    ...batch,
+    cache: {
+      ...settled,
+      starts: cache.starts,
+      lengths: cache.lengths.map((length) => length + recent.count),
+    },
+    recent: createRecentSteps(sampler, rows.length, stepsLeft(rows)),
+  };
+}
+
+const stepsLeft = (rows: readonly Row[]) =>
+  Math.max(0, ...rows.map((row) => (hasEnded(row) ? 0 : row.limit - row.tokens.length)));
+
+/** A row of the batch, for another cache. */
+function rowSource({ config }: Weights, { cache, recent }: Batch, settled: Settled, row: number): RowSource {
+  const length = cache.lengths[row]!;
+  return {
+    start: cache.starts[row]!,
+    entries: [
+      { ...entriesOf(config, cache, row, cache.capacity - length), length },
+      { ...entriesOf(config, settled, row, 0), length: recent.count },
+    ],
   };
 }
 
@@ -139,25 +184,12 @@ async function admit(sampler: Sampler, entering: readonly Row[]): Promise<void> 
   });
 }
 
-/** Own entries of a row now, and some to come: a cache that grows is copied, and spare entries cost attention. */
-function entriesAhead({ request, shared, tokens, limit }: Row): number {
-  const own = request.prompt.length + tokens.length - (shared?.length ?? 0);
-  return own + Math.min(limit - tokens.length, Math.max(LEAST_SPARE, Math.ceil(own / 2)));
-}
-
-/** One token for every row. Ended rows are computed along and write nothing. */
+/** One token for every row. Ended rows are computed along and take nothing. */
 async function decodeStep(sampler: Sampler, batch: Batch, params: SamplingParams): Promise<void> {
-  const { rows, cache } = batch;
-  const { config } = sampler.weights;
+  const { rows } = batch;
   const last = rows.map(({ tokens, request }) => tokens.at(-1) ?? request.prompt.at(-1)!);
   const step = await stepRows(sampler, batch, last, params.temperature);
-  const going = goingOf(rows);
-  appendTokens(config, cache, step.heads, going);
-  for (const i of going) {
-    const row = rows[i]!;
-    takeToken(row, step, i, params);
-    if (hasEnded(row)) keepSample(sampler, row, cache, i);
-  }
+  for (const i of goingOf(rows)) takeToken(rows[i]!, step, i, params);
 }
 
 function takeToken(row: Row, { scores, blocks }: Step, i: number, params: SamplingParams): void {
@@ -168,14 +200,31 @@ function takeToken(row: Row, { scores, blocks }: Step, i: number, params: Sampli
   row.stopped = params.stop.includes(token);
 }
 
-/** What was computed of a sample (all but its last token), for prompts that go on from it. */
-function keepSample(
-  { store, weights }: Sampler,
-  { request, prompt, tokens }: Row,
-  cache: KvCache,
-  i: number,
-): void {
-  const computed = Int32Array.from([request.prompt.at(-1)!, ...tokens.slice(0, -1)]);
-  const kept = keepRow(weights.config, cache, i, request.prompt.length - 1);
-  cache.kept.push(store.add({ parent: prompt, tokens: computed, ...kept }));
+/** Keeps what was computed of ended samples (all but the last token), for prompts that go on from them, where it lies. */
+function keepEnded(
+  { store, weights: { config } }: Sampler,
+  { rows, cache }: Batch,
+  settled: Settled,
+): { inCache: KvNode[]; inSettled: KvNode[] } {
+  const kept = { inCache: [] as KvNode[], inSettled: [] as KvNode[] };
+  rows.forEach((row, i) => {
+    if (!hasEnded(row)) return;
+    const { prompt } = row.request;
+    const computed = Int32Array.from([prompt.at(-1)!, ...row.tokens.slice(0, -1)]);
+    const [start, length] = [cache.starts[i]!, cache.lengths[i]!];
+    const [before, after] = cutAt(computed, start + length - (prompt.length - 1));
+    let parent = row.prompt;
+    if (before.length > 0) {
+      const first = cache.capacity - length + (prompt.length - 1 - start);
+      parent = store.add({ parent, tokens: before, ...entriesOf(config, cache, i, first) });
+      kept.inCache.push(parent);
+    }
+    if (after.length > 0) {
+      kept.inSettled.push(store.add({ parent, tokens: after, ...entriesOf(config, settled, i, 0) }));
+    }
+  });
+  return kept;
 }
+
+const cutAt = (tokens: Int32Array, place: number) =>
+  [tokens.subarray(0, place), tokens.subarray(place)] as const;

@@ -3,6 +3,7 @@
  * keys and values of the new tokens, which the cache keeps.
  */
 import {
+  concat,
   createGraph,
   type Dim,
   exp,
@@ -12,6 +13,7 @@ import {
   type Shape,
   sub,
   sum,
+  transpose,
   type Value,
 } from "../../../graph/index.ts";
 import type { ModelConfig } from "../../../model/config.ts";
@@ -74,30 +76,53 @@ export const BLOCK = 128;
 export const BLOCKED_FROM = 256;
 
 /**
- * One new token over each of N rows' caches: as extendGraph, with masks [N, 1, 1, 1, (W +) S + 1] and the `logits`
- * [N, V]. For a large vocabulary also the input `inverse_temperature` and the outputs `block_highest`, `block_masses`
- * [N, blocks] (choice.ts).
+ * One new token for each of N rows: as extendGraph, with `recent_keys.i`, `recent_values.i` [T, N, K, D] of the T steps
+ * since the rows' caches were made, masks [N, 1, 1, (W +) (S +) T + 1] and the `logits` [N, V]. Rows without a cache have
+ * no `past`. For a large vocabulary also the input `inverse_temperature` and the outputs `block_highest`,
+ * `block_masses` [N, blocks] (choice.ts).
  */
-export function stepGraph(config: ModelConfig, { shared }: { shared: boolean }): Graph {
+export function stepGraph(config: ModelConfig, { shared, past }: { shared: boolean; past: boolean }): Graph {
   const graph = createGraph();
   const inputs = decoderInputs(graph, config);
+  const before = [...(shared ? ["W"] : []), ...(past ? ["S"] : [])];
   const masks = new Map(
     maskWindows(config).map(([name]) => [
       name,
-      graph.input(name, graph.float, ["N", 1, 1, 1, shared ? "(W+S+1)" : "(S+1)"]),
+      graph.input(name, graph.float, ["N", 1, 1, `(${[...before, "T", 1].join("+")})`]),
     ]),
   );
   const groups = shared ? groupInputs(graph, config, ["N", 1]) : undefined;
+  const layers = Array.from({ length: config.layers }, (_, layer) => ({
+    ...(past && { past: seenInputs(graph, config, layer, "past", ["N", "S"]) }),
+    ...(groups && { shared: { ...groups, ...seenInputs(graph, config, layer, "shared", ["R", "W"]) } }),
+    recent: recentInputs(graph, config, layer),
+  }));
   const hidden = decoderHidden(graph, config, inputs, (layer, heads) => {
     const apart = splitHeads(graph, config, heads);
     outputHeads(graph, layer, apart);
-    const seen = seenBefore(graph, config, layer, "N", groups);
     const mask = masks.get(maskName(config, layer))!;
-    return stepAttention(graph, { rows: heads, ...apart }, { ...seen, mask });
+    return stepAttention(graph, { rows: heads, ...apart }, { ...layers[layer]!, mask });
   });
   const logits = product(graph, hidden!, headWeight(config, inputs));
   graph.output("logits", logits);
   if (config.vocabSize >= BLOCKED_FROM) blockOutputs(graph, logits);
+  return graph;
+}
+
+/**
+ * What steps left, as rows' entries: inputs as above, outputs `settled_keys.i` and `settled_values.i` [N, K, (S +) T, D], behind those of the
+ * `past` if there is one.
+ */
+export function settleGraph(config: ModelConfig, { past }: { past: boolean }): Graph {
+  const graph = createGraph();
+  for (let layer = 0; layer < config.layers; layer++) {
+    const recent = recentInputs(graph, config, layer);
+    const earlier = past ? seenInputs(graph, config, layer, "past", ["N", "S"]) : undefined;
+    for (const part of ["keys", "values"] as const) {
+      const rows = transpose(graph, recent[part], [1, 2, 0, 3]);
+      graph.output(`settled_${part}.${layer}`, earlier ? concat(graph, [earlier[part], rows], 2) : rows);
+    }
+  }
   return graph;
 }
 
@@ -142,8 +167,15 @@ function seenInputs(
   name: string,
   [rows, length]: readonly [string, string],
 ): Seen {
-  const input = (part: string) =>
-    graph.input(`${name}_${part}.${layer}`, graph.float, [rows, kvHeads, length, headSize]);
+  return inputPair(graph, layer, name, [rows, kvHeads, length, headSize]);
+}
+
+function recentInputs(graph: Graph, { kvHeads, headSize }: ModelConfig, layer: number): Seen {
+  return inputPair(graph, layer, "recent", ["T", "N", kvHeads, headSize]);
+}
+
+function inputPair(graph: Graph, layer: number, name: string, shape: Shape): Seen {
+  const input = (part: string) => graph.input(`${name}_${part}.${layer}`, graph.float, shape);
   return { keys: input("keys"), values: input("values") };
 }
 

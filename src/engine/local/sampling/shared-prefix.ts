@@ -4,7 +4,7 @@
  */
 import type { Feed } from "../../../graph/index.ts";
 import { int64 } from "../weights.ts";
-import { assembleCache } from "./kv-cache.ts";
+import { assembleCache, sourceOf } from "./kv-cache.ts";
 import type { CacheShape, KvNode } from "./kv-store.ts";
 
 /** Entries that a batch must save for groups to be worth their extra nodes. Arbitrary, not tuned. */
@@ -58,8 +58,7 @@ export function gatherShared(
   const most = Math.max(...members.map(({ length }) => length));
   const cache = assembleCache(
     shape,
-    nodes.map((node) => ({ node })),
-    Math.max(...nodes.map(({ length }) => length)),
+    nodes.map((node) => sourceOf(node)),
   );
   const dims = [nodes.length, shape.kvHeads, cache.capacity, shape.headSize];
   const feeds: Record<string, Feed> = groupFeeds(shape, members, { most, rows: shared.length, width });

@@ -1,0 +1,99 @@
+/**
+ * Keys and values of the steps that a batch has taken since its cache was made, one step after the other: each is written
+ * by the graph where it stays. Written into rows, every head's entry would lie in a page of its own, which took as long as
+ * the attention that reads it (docs/benchmarks.md).
+ */
+import type { Feed } from "../../../graph/index.ts";
+import { cacheFeeds, type KvCache, type Numbers, takeNumbers } from "./kv-cache.ts";
+import type { CacheShape } from "./kv-store.ts";
+import type { Sampler } from "./prefill.ts";
+
+/** Steps until they are settled into rows: each is turned into rows at every later step. Arbitrary, not tuned. */
+const MOST_STEPS = 32;
+
+/** What grows step by step finds its memory among what it gave back before, if that had room for more. Arbitrary, not tuned. */
+const ROOM_TO_GROW = 1.5;
+
+/** // [capacity, N, K, D] */
+export interface RecentSteps extends Numbers {
+  rows: number;
+  count: number;
+  capacity: number;
+}
+
+/** Room for as many steps as will be taken, or as many as are settled together. */
+export function createRecentSteps(
+  { weights: { config }, memory }: Pick<Sampler, "weights" | "memory">,
+  rows: number,
+  steps: number,
+): RecentSteps {
+  const capacity = Math.min(steps, MOST_STEPS);
+  const size = capacity * rows * config.kvHeads * config.headSize;
+  return { ...takeNumbers(config, size, memory.take), rows, count: 0, capacity };
+}
+
+/**
+ * The steps so far as inputs `recent_keys.i`, `recent_values.i`; before the first a step of zeros, to be hidden, since the
+ * runtime ends the process on products of no size in a row. // [count, N, K, D]
+ */
+export function recentFeeds(shape: CacheShape, recent: RecentSteps): Record<string, Feed> {
+  const dims = [columnsOf(recent), recent.rows, shape.kvHeads, shape.headSize];
+  if (recent.count > 0) return stepFeeds(recent, "recent", dims, [0, recent.count]);
+  const none = new Float32Array(dims.reduce((a, b) => a * b));
+  return feedsOf(recent, "recent", dims, () => none);
+}
+
+/** Steps that the graph is fed. */
+export const columnsOf = ({ count }: RecentSteps) => Math.max(1, count);
+
+/** Where the next step's outputs `new_keys.i`, `new_values.i` go. // [N, K, 1, D] */
+export function nextStep(shape: CacheShape, recent: RecentSteps): Record<string, Feed> {
+  const dims = [recent.rows, shape.kvHeads, 1, shape.headSize];
+  return stepFeeds(recent, "new", dims, [recent.count, recent.count + 1]);
+}
+
+/** Steps `from` to before `to`. */
+function stepFeeds(
+  recent: RecentSteps,
+  name: string,
+  dims: readonly number[],
+  [from, to]: readonly [number, number],
+): Record<string, Feed> {
+  return feedsOf(recent, name, dims, (layer) => {
+    const step = layer.length / recent.capacity;
+    return layer.subarray(from * step, to * step);
+  });
+}
+
+function feedsOf(
+  { keys, values }: Numbers,
+  name: string,
+  dims: readonly number[],
+  pick: (layer: Float32Array) => Float32Array,
+): Record<string, Feed> {
+  const feeds: Record<string, Feed> = {};
+  for (let layer = 0; layer < keys.length; layer++) {
+    feeds[`${name}_keys.${layer}`] = { data: pick(keys[layer]!), dims };
+    feeds[`${name}_values.${layer}`] = { data: pick(values[layer]!), dims };
+  }
+  return feeds;
+}
+
+/** Rows' entries [N, K, capacity, D]. */
+export type Settled = Omit<KvCache, "lengths" | "starts">;
+
+/** The steps as rows' entries, behind those of a cache if there is one. The steps' memory is given back. */
+export async function settleSteps(sampler: Sampler, recent: RecentSteps, past?: KvCache): Promise<Settled> {
+  const { config } = sampler.weights;
+  const capacity = (past?.capacity ?? 0) + recent.count;
+  const size = recent.rows * config.kvHeads * capacity * config.headSize;
+  const take = (total: number) => sampler.memory.take(total, past && ROOM_TO_GROW * total);
+  const settled = { ...takeNumbers(config, size, take), capacity };
+  if (size === 0) return settled;
+  const session = await sampler.settle({ past: past !== undefined });
+  const dims = [recent.rows, config.kvHeads, capacity, config.headSize];
+  const into = feedsOf(settled, "settled", dims, (layer) => layer);
+  await session.run({ ...recentFeeds(config, recent), ...(past && cacheFeeds(config, past)) }, into);
+  sampler.memory.give(recent.memory);
+  return settled;
+}
