@@ -79,10 +79,12 @@ export function causalMask(width: number, window = Infinity): Float32Array {
   const key = window < width ? `${width} ${window}` : `${width}`;
   let mask = masks.get(key);
   if (!mask) {
-    mask = new Float32Array(width * width).map((_, i) => {
-      const [query, seen] = [Math.floor(i / width), i % width];
-      return seen > query || seen < firstSeen(query, window) ? MASKED : 0;
-    });
+    mask = new Float32Array(width * width);
+    for (let query = 0; query < width; query++) {
+      const row = query * width;
+      mask.fill(MASKED, row, row + firstSeen(query, window));
+      mask.fill(MASKED, row + query + 1, row + width);
+    }
     if (width <= WIDEST_KEPT) masks.set(key, mask);
   }
   return mask;

@@ -21,6 +21,9 @@ export interface KvCache extends Numbers {
   capacity: number;
 }
 
+/** A graph's results as rows' entries. // [B, K, capacity, D] */
+export type RowEntries = Omit<KvCache, "lengths" | "starts">;
+
 /** Entries of a row that follow each other, wherever they lie. */
 export interface Entries extends KeptNumbers {
   length: number;
@@ -30,12 +33,6 @@ export interface Entries extends KeptNumbers {
 export interface RowSource {
   entries: readonly Entries[];
   start: number;
-}
-
-/** A graph's outputs of one layer: each new token's key and value heads. // [N, K, D] */
-export interface Heads {
-  keys: Float32Array;
-  values: Float32Array;
 }
 
 /** Is there anything in it that a row sees? */
@@ -116,40 +113,30 @@ function copyEntries(
   }
 }
 
-/** Keys and values of some tokens of a graph's outputs, in order, as a node of their own. // [K, tokens, D] per layer */
-export function keepTokens(
-  { kvHeads, headSize }: CacheShape,
-  outputs: readonly Heads[],
-  tokens: ArrayLike<number>,
-): KeptNumbers {
-  const take = (from: Float32Array) => {
-    const taken = new Float32Array(kvHeads * tokens.length * headSize);
-    let place = 0;
-    for (let head = 0; head < kvHeads; head++) {
-      for (let t = 0; t < tokens.length; t++) {
-        const start = (tokens[t]! * kvHeads + head) * headSize;
-        for (let i = 0; i < headSize; i++) taken[place++] = from[start + i]!;
-      }
-    }
-    return taken;
-  };
-  return {
-    keys: outputs.map(({ keys }) => take(keys)),
-    values: outputs.map(({ values }) => take(values)),
-    start: 0,
-    headStride: tokens.length * headSize,
-  };
-}
-
 /** A row's entries from the `first` of its capacity on, where they lie: kv-store.ts takes care of the memory (`retire`). */
 export function entriesOf(
   { kvHeads, headSize }: CacheShape,
-  { keys, values, capacity }: Omit<KvCache, "lengths" | "starts">,
+  { keys, values, capacity }: RowEntries,
   row: number,
   first: number,
 ): KeptNumbers {
   const start = (row * kvHeads * capacity + first) * headSize;
   return { keys, values, start, headStride: capacity * headSize };
+}
+
+/** Inputs or outputs `name_keys.i`, `name_values.i` of what is picked of each layer. */
+export function numberFeeds(
+  { keys, values }: Numbers,
+  name: string,
+  dims: readonly number[],
+  pick: (layer: Float32Array) => Float32Array = (layer) => layer,
+): Record<string, Feed> {
+  const feeds: Record<string, Feed> = {};
+  for (let layer = 0; layer < keys.length; layer++) {
+    feeds[`${name}_keys.${layer}`] = { data: pick(keys[layer]!), dims };
+    feeds[`${name}_values.${layer}`] = { data: pick(values[layer]!), dims };
+  }
+  return feeds;
 }
 
 const feedsOf = new WeakMap<KvCache, Record<string, Feed>>();
@@ -158,12 +145,7 @@ const feedsOf = new WeakMap<KvCache, Record<string, Feed>>();
 export function cacheFeeds({ kvHeads, headSize }: CacheShape, cache: KvCache): Record<string, Feed> {
   let feeds = feedsOf.get(cache);
   if (!feeds) {
-    feeds = {};
-    const dims = [cache.lengths.length, kvHeads, cache.capacity, headSize];
-    for (const [layer, data] of cache.keys.entries()) {
-      feeds[`past_keys.${layer}`] = { data, dims };
-      feeds[`past_values.${layer}`] = { data: cache.values[layer]!, dims };
-    }
+    feeds = numberFeeds(cache, "past", [cache.lengths.length, kvHeads, cache.capacity, headSize]);
     feedsOf.set(cache, feeds);
   }
   return feeds;

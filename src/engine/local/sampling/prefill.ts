@@ -13,11 +13,13 @@ import type { Blocks } from "./choice.ts";
 import {
   assembleCache,
   cacheFeeds,
-  type Heads,
+  entriesOf,
   hasEntries,
   type KvCache,
-  keepTokens,
+  numberFeeds,
+  type RowEntries,
   sourceOf,
+  takeNumbers,
 } from "./kv-cache.ts";
 import type { KvNode, KvStore } from "./kv-store.ts";
 import type { MemoryPool } from "./memory-pool.ts";
@@ -83,29 +85,31 @@ export async function prefillPrompts(
 
 /** Sequences of which nothing is kept, as prefix trees. */
 async function prefillFresh(sampler: Sampler, sequences: readonly Int32Array[]): Promise<KvNode[]> {
-  const { weights, store } = sampler;
+  const { store } = sampler;
+  const { config } = sampler.weights;
   const nodes: KvNode[] = new Array(sequences.length);
   for (const { indices, tree, slots } of treeRuns(sequences)) {
     const tokens = new Int32Array(slots.tokens);
     tokens.set(tree.tokens);
     const session = await sampler.prefill(slots.levels.length);
-    const outputs = headsOf(
-      weights,
-      await session.run({
-        ...sampler.feeds,
-        tokens: { data: int64(tokens), dims: [tokens.length] },
-        ...rotationFeeds(weights.config, tree.positions, tokens.length),
-        ...layoutFeeds(slots, weights.config, { back: false }),
-      }),
-    );
+    const { entries, into } = roomFor(sampler, tokens.length);
+    const feeds = {
+      ...sampler.feeds,
+      tokens: { data: int64(tokens), dims: [tokens.length] },
+      ...rotationFeeds(config, tree.positions, tokens.length),
+      ...layoutFeeds(slots, config, { back: false }),
+    };
+    await session.run(feeds, into);
     sampler.computed.prefillTokens += tree.tokens.length;
     const segments: KvNode[] = [];
-    const keep = (parent: number, start: number, length: number) =>
-      store.add({
-        parent: segments[parent],
-        tokens: tree.tokens.slice(start, start + length),
-        ...keepTokens(weights.config, outputs, range(start, length)),
-      });
+    const kept: KvNode[] = [];
+    const keep = (parent: number, start: number, length: number) => {
+      const some = tree.tokens.slice(start, start + length);
+      const numbers = entriesOf(config, entries, 0, start);
+      const node = store.add({ parent: segments[parent], tokens: some, ...numbers });
+      kept.push(node);
+      return node;
+    };
     for (const { parent, start, length } of tree.segments) segments.push(keep(parent, start, length));
     const segmentAt = new Int32Array(tree.tokens.length);
     tree.segments.forEach(({ start, length }, s) => void segmentAt.fill(s, start, start + length));
@@ -116,6 +120,7 @@ async function prefillFresh(sampler: Sampler, sequences: readonly Int32Array[]):
       // a sequence that is the beginning of another may end inside a segment
       nodes[index] = last === start + length - 1 ? segments[s]! : keep(parent, start, last + 1 - start);
     });
+    store.retire({ memory: entries.memory, kept });
   }
   return nodes;
 }
@@ -133,13 +138,19 @@ async function prefillContinued(sampler: Sampler, items: readonly Continuation[]
     const sources = part.map((i, row) => sourceOf(items[i]!.node, shared[row]));
     const cache = assembleCache(config, sources, sampler.memory.take);
     const columns = Array.from({ length: width }, (_, t) => part.map((i) => items[i]!.rest[t] ?? 0));
-    const heads = await extendRows(sampler, { cache, shared: gatherShared(config, shared, width) }, columns);
+    const entries = await extendRows(
+      sampler,
+      { cache, shared: gatherShared(config, shared, width) },
+      columns,
+    );
     sampler.memory.give(cache.memory);
-    part.forEach((i, row) => {
+    const kept = part.map((i, row) => {
       const { node, rest } = items[i]!;
-      const kept = keepTokens(config, heads, range(row * width, rest.length));
-      nodes[i] = sampler.store.add({ parent: node, tokens: rest.slice(), ...kept });
+      const numbers = entriesOf(config, entries, 0, row * width);
+      nodes[i] = sampler.store.add({ parent: node, tokens: rest.slice(), ...numbers });
+      return nodes[i]!;
     });
+    sampler.store.retire({ memory: entries.memory, kept });
   }
   return nodes;
 }
@@ -157,12 +168,12 @@ export interface SteppingRows extends GrowingRows {
   isFew: boolean;
 }
 
-/** A pass of new tokens over caches: `columns[t][row]`. Returns each layer's heads of token row · T + t. */
+/** A pass of new tokens over caches: `columns[t][row]`. Returns the entries of token row · T + t. */
 async function extendRows(
   sampler: Sampler,
   { cache, shared }: GrowingRows,
   columns: readonly (readonly number[])[],
-): Promise<Heads[]> {
+): Promise<RowEntries> {
   const { weights } = sampler;
   const [rows, width] = [cache.lengths.length, columns.length];
   const count = rows * width;
@@ -175,7 +186,8 @@ async function extendRows(
     }
   }
   const session = await sampler.extend({ shared: shared !== undefined });
-  const result = await session.run({
+  const { entries, into } = roomFor(sampler, count);
+  const feeds = {
     ...sampler.feeds,
     tokens: { data: int64(tokens), dims: [count] },
     ...rotationFeeds(weights.config, positions, count),
@@ -183,9 +195,22 @@ async function extendRows(
     ...cacheFeeds(weights.config, cache),
     ...shared?.feeds,
     ...masksOf(weights, (window) => extendMask(cache, { width, window, shared: shared?.width }), ".0"),
-  });
+  };
+  await session.run(feeds, into);
   sampler.computed.prefillTokens += count;
-  return headsOf(weights, result);
+  return entries;
+}
+
+/** Where the outputs `new_keys.i`, `new_values.i` for so many tokens go, and these as the entries of one row. // [K, tokens, 1, D] */
+function roomFor(
+  { weights: { config }, memory }: Sampler,
+  tokens: number,
+): { entries: RowEntries; into: Record<string, Feed> } {
+  const numbers = takeNumbers(config, config.kvHeads * tokens * config.headSize, memory.take);
+  return {
+    entries: { ...numbers, capacity: tokens },
+    into: numberFeeds(numbers, "new", [config.kvHeads, tokens, 1, config.headSize]),
+  };
 }
 
 /** What one step gave: each row's scores for its next token. */
@@ -250,12 +275,3 @@ export async function stepRows(
 function masksOf({ config }: Weights, mask: (window: number) => Feed, level = ""): Record<string, Feed> {
   return Object.fromEntries(maskWindows(config).map(([name, window]) => [`${name}${level}`, mask(window)]));
 }
-
-function headsOf({ config }: Weights, result: Record<string, { data: unknown }>): Heads[] {
-  return Array.from({ length: config.layers }, (_, layer) => ({
-    keys: result[`new_keys.${layer}`]!.data as Float32Array,
-    values: result[`new_values.${layer}`]!.data as Float32Array,
-  }));
-}
-
-const range = (start: number, length: number) => Array.from({ length }, (_, i) => start + i);

@@ -4,7 +4,14 @@
  * the attention that reads it (docs/benchmarks.md).
  */
 import type { Feed } from "../../../graph/index.ts";
-import { cacheFeeds, type KvCache, type Numbers, takeNumbers } from "./kv-cache.ts";
+import {
+  cacheFeeds,
+  type KvCache,
+  type Numbers,
+  numberFeeds,
+  type RowEntries,
+  takeNumbers,
+} from "./kv-cache.ts";
 import type { CacheShape } from "./kv-store.ts";
 import type { Sampler } from "./prefill.ts";
 
@@ -40,7 +47,7 @@ export function recentFeeds(shape: CacheShape, recent: RecentSteps): Record<stri
   const dims = [columnsOf(recent), recent.rows, shape.kvHeads, shape.headSize];
   if (recent.count > 0) return stepFeeds(recent, "recent", dims, [0, recent.count]);
   const none = new Float32Array(dims.reduce((a, b) => a * b));
-  return feedsOf(recent, "recent", dims, () => none);
+  return numberFeeds(recent, "recent", dims, () => none);
 }
 
 /** Steps that the graph is fed. */
@@ -59,41 +66,28 @@ function stepFeeds(
   dims: readonly number[],
   [from, to]: readonly [number, number],
 ): Record<string, Feed> {
-  return feedsOf(recent, name, dims, (layer) => {
+  return numberFeeds(recent, name, dims, (layer) => {
     const step = layer.length / recent.capacity;
     return layer.subarray(from * step, to * step);
   });
 }
 
-function feedsOf(
-  { keys, values }: Numbers,
-  name: string,
-  dims: readonly number[],
-  pick: (layer: Float32Array) => Float32Array,
-): Record<string, Feed> {
-  const feeds: Record<string, Feed> = {};
-  for (let layer = 0; layer < keys.length; layer++) {
-    feeds[`${name}_keys.${layer}`] = { data: pick(keys[layer]!), dims };
-    feeds[`${name}_values.${layer}`] = { data: pick(values[layer]!), dims };
-  }
-  return feeds;
-}
-
-/** Rows' entries [N, K, capacity, D]. */
-export type Settled = Omit<KvCache, "lengths" | "starts">;
-
 /** The steps as rows' entries, behind those of a cache if there is one. The steps' memory is given back. */
-export async function settleSteps(sampler: Sampler, recent: RecentSteps, past?: KvCache): Promise<Settled> {
+export async function settleSteps(
+  sampler: Sampler,
+  recent: RecentSteps,
+  past?: KvCache,
+): Promise<RowEntries> {
   const { config } = sampler.weights;
   const capacity = (past?.capacity ?? 0) + recent.count;
   const size = recent.rows * config.kvHeads * capacity * config.headSize;
   const take = (total: number) => sampler.memory.take(total, past && ROOM_TO_GROW * total);
   const settled = { ...takeNumbers(config, size, take), capacity };
-  if (size === 0) return settled;
-  const session = await sampler.settle({ past: past !== undefined });
-  const dims = [recent.rows, config.kvHeads, capacity, config.headSize];
-  const into = feedsOf(settled, "settled", dims, (layer) => layer);
-  await session.run({ ...recentFeeds(config, recent), ...(past && cacheFeeds(config, past)) }, into);
+  if (size > 0) {
+    const session = await sampler.settle({ past: past !== undefined });
+    const into = numberFeeds(settled, "settled", [recent.rows, config.kvHeads, capacity, config.headSize]);
+    await session.run({ ...recentFeeds(config, recent), ...(past && cacheFeeds(config, past)) }, into);
+  }
   sampler.memory.give(recent.memory);
   return settled;
 }

@@ -7,10 +7,18 @@ import type { Sample, SampleRequest, SamplingParams } from "../../contract.ts";
 import { checkPrompts } from "../input-check.ts";
 import type { Weights } from "../weights.ts";
 import { chooseToken } from "./choice.ts";
-import { assembleCache, entriesOf, hasEntries, type KvCache, type RowSource, sourceOf } from "./kv-cache.ts";
+import {
+  assembleCache,
+  entriesOf,
+  hasEntries,
+  type KvCache,
+  type RowEntries,
+  type RowSource,
+  sourceOf,
+} from "./kv-cache.ts";
 import type { KvNode } from "./kv-store.ts";
 import { prefillPrompts, type Sampler, type Step, stepRows } from "./prefill.ts";
-import { createRecentSteps, type RecentSteps, type Settled, settleSteps } from "./recent-steps.ts";
+import { createRecentSteps, type RecentSteps, settleSteps } from "./recent-steps.ts";
 import { chooseShared, gatherShared, type SharedPrefixes } from "./shared-prefix.ts";
 
 /** Rows decoded together. Arbitrary, not tuned. */
@@ -160,7 +168,12 @@ const stepsLeft = (rows: readonly Row[]) =>
   Math.max(0, ...rows.map((row) => (hasEnded(row) ? 0 : row.limit - row.tokens.length)));
 
 /** A row of the batch, for another cache. */
-function rowSource({ config }: Weights, { cache, recent }: Batch, settled: Settled, row: number): RowSource {
+function rowSource(
+  { config }: Weights,
+  { cache, recent }: Batch,
+  settled: RowEntries,
+  row: number,
+): RowSource {
   const length = cache.lengths[row]!;
   return {
     start: cache.starts[row]!,
@@ -204,7 +217,7 @@ function takeToken(row: Row, { scores, blocks }: Step, i: number, params: Sampli
 function keepEnded(
   { store, weights: { config } }: Sampler,
   { rows, cache }: Batch,
-  settled: Settled,
+  settled: RowEntries,
 ): { inCache: KvNode[]; inSettled: KvNode[] } {
   const kept = { inCache: [] as KvNode[], inSettled: [] as KvNode[] };
   rows.forEach((row, i) => {

@@ -34,14 +34,14 @@ import { MASKED, maskName, maskWindows } from "../../../model/window.ts";
 
 /**
  * The tokens of a prefix tree from nothing: inputs decoderInputs and treeLayoutInputs, outputs `new_keys.i` and
- * `new_values.i` [N, K, D] per layer. Nothing is computed after the last layer's heads.
+ * `new_values.i` [K, N, 1, D] per layer. Nothing is computed after the last layer's heads.
  */
 export function prefillGraph(config: ModelConfig, levels: number): Graph {
   const graph = createGraph();
   const inputs = decoderInputs(graph, config);
   const layoutOf = treeLayoutInputs(graph, { ...config, levels, back: false });
   decoderHidden(graph, config, inputs, (layer, heads) => {
-    outputHeads(graph, layer, splitHeads(graph, config, heads));
+    outputByHead(graph, layer, splitHeads(graph, config, heads));
     return layer < config.layers - 1 ? treeAttention(graph, heads, layoutOf(layer)) : undefined;
   });
   return graph;
@@ -59,16 +59,26 @@ export function extendGraph(config: ModelConfig, { shared }: { shared: boolean }
   const layoutOf = treeLayoutInputs(graph, { ...config, levels: 1, back: false, past });
   const groups = shared ? groupInputs(graph, config, ["B", "N0"]) : undefined;
   decoderHidden(graph, config, inputs, (layer, heads) => {
-    outputHeads(graph, layer, splitHeads(graph, config, heads));
+    outputByHead(graph, layer, splitHeads(graph, config, heads));
     if (layer === config.layers - 1) return undefined;
     return cachedAttention(graph, heads, layoutOf(layer), seenBefore(graph, config, layer, "B", groups));
   });
   return graph;
 }
 
-function outputHeads(graph: Graph, layer: number, { keys, values }: SplitHeads): void {
+function outputHeads(
+  graph: Graph,
+  layer: number,
+  { keys, values }: Pick<SplitHeads, "keys" | "values">,
+): void {
   graph.output(`new_keys.${layer}`, keys);
   graph.output(`new_values.${layer}`, values);
+}
+
+/** Head by head, as rows' entries lie. */
+function outputByHead(graph: Graph, layer: number, { keys, values }: SplitHeads): void {
+  const byHead = (x: Value) => transpose(graph, x, [1, 0, 2, 3]);
+  outputHeads(graph, layer, { keys: byHead(keys), values: byHead(values) });
 }
 
 /** Entries of the vocabulary that are summed up together; a vocabulary of fewer than BLOCKED_FROM is not. Arbitrary. */
@@ -76,7 +86,7 @@ export const BLOCK = 128;
 export const BLOCKED_FROM = 256;
 
 /**
- * One new token for each of N rows: as extendGraph, with `recent_keys.i`, `recent_values.i` [T, N, K, D] of the T steps
+ * One new token for each of N rows: as extendGraph, but outputs [N, K, 1, D], with `recent_keys.i`, `recent_values.i` [T, N, K, D] of the T steps
  * since the rows' caches were made, masks [N, 1, 1, (W +) (S +) T + 1] and the `logits` [N, V]. Rows without a cache have
  * no `past`. For a large vocabulary also the input `inverse_temperature` and the outputs `block_highest`,
  * `block_masses` [N, blocks] (choice.ts).
