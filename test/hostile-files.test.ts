@@ -24,7 +24,7 @@ import { readRows } from "../src/tasks/rows.ts";
 import { loadToolCallingRows } from "../src/tasks/tool-calling/load.ts";
 import { bfclFunctions } from "../src/tasks/tool-calling/row.ts";
 import { loadChat } from "../src/text/chat.ts";
-import { faultOfPattern } from "../src/text/pattern-check.ts";
+import { faultOfPattern, mayBeSlow } from "../src/text/pattern-check.ts";
 import { loadTokenizer } from "../src/text/tokenizer.ts";
 
 let folder: string;
@@ -219,6 +219,17 @@ describe("patterns of a tokenizer", () => {
     " ?(a|b)?{",
   ])("%s passes", (pattern) => {
     expect(faultOfPattern(pattern)).toBeUndefined();
+  });
+
+  test.each([
+    ["wrong\\. |<\\/answer>|[\\s\\S]", false],
+    ["[a+*]\\+?|b?|(?:c|d)(?=e)", false],
+    ["a+", true],
+    ["\\p{N}{1,3}", true],
+    ["(?:ab)*", true],
+    ["a".repeat(5000), true],
+  ])("%s may be slow: %s", (pattern, isSlow) => {
+    expect(mayBeSlow(pattern)).toBe(isSlow);
   });
 });
 

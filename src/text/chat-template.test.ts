@@ -10,20 +10,33 @@ const EACH = "{% for m in messages %}";
 const user = (content: string): Message => ({ role: "user", content });
 const textsOf = (source: string, messages: Message[], variables = {}) =>
   createChatTemplate(source, variables)
-    .render(messages, true)
+    .render([{ messages, tools: [] }])[0]!
     .map(({ text }) => text);
 
 test("tells template text from message bodies", () => {
   const template = createChatTemplate(`{{ bos_token }}${EACH}[{{ m.content }}]{% endfor %}`, {
     bos_token: "<s>",
   });
-  expect(template.render([user("x<s>"), user("[y]")], true)).toEqual([
+  const pieces = [
     { text: "<s>[", trusted: true, message: undefined },
     { text: "x<s>", trusted: false, message: 0 },
     { text: "][", trusted: true, message: undefined },
     { text: "[y]", trusted: false, message: 1 },
     { text: "]", trusted: true, message: undefined },
-  ]);
+  ];
+  const chat = { messages: [user("x<s>"), user("[y]")], tools: [] };
+  expect(template.render([chat])).toEqual([pieces]);
+  const short = { messages: [user("z")], tools: [] };
+  expect(template.render([short, chat])[1]).toEqual(pieces);
+  expect(template.render([short, chat])[0]!.map(({ text }) => text)).toEqual(["<s>[", "z", "]"]);
+});
+
+test("of several chats names the one that the template refuses", () => {
+  const source = `${EACH}{% if m.role == "system" %}{{ raise_exception("none") }}{% endif %}{% endfor %}`;
+  const chats = [[user("a")], [{ role: "system", content: "b" } as const, user("c")]];
+  const template = createChatTemplate(source, {});
+  const render = () => template.render(chats.map((messages) => ({ messages, tools: [] })));
+  expect(render).toThrow(/must render the turns system, user, failed with: none/);
 });
 
 test("follows templates that trim messages, wholly or at one end", () => {
@@ -127,7 +140,7 @@ describe.skipIf(!existsSync(VECTORS))("the templates of known models", () => {
       const thinks = messages.some(({ content }: Message) => content.includes("<think>"));
       if (tools || thinks) continue;
       const template = createChatTemplate(files.template!, { ...files.namedTokens, ...template_kwargs });
-      const pieces = template.render(messages, add_generation_prompt);
+      const pieces = template.render([{ messages, tools: [] }], add_generation_prompt)[0]!;
       expect(pieces.map((piece) => piece.text).join("")).toBe(text);
       expect(tokenizer.encodePieces(pieces)).toEqual(ids);
       compared++;
@@ -143,7 +156,7 @@ describe.skipIf(!existsSync(VECTORS))("the templates of known models", () => {
       { role: "assistant", content: "<think>\nhm\n</think>\n\nb" },
       user("c"),
     ];
-    expect(() => template.render(messages, true)).toThrow(/changes message 1 \(assistant\)/);
+    expect(() => template.render([{ messages, tools: [] }])).toThrow(/changes message 1 \(assistant\)/);
   });
 
   test("gives Llama 3.2 its date", async () => {

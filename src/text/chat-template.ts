@@ -11,12 +11,17 @@ import { wellFormed } from "./tokenizer.ts";
 import { mapToolText } from "./tool-text.ts";
 
 export interface ChatTemplate {
-  /** Joined, the pieces are the rendered chat. Throws `MulliganError("tokenizer")`. */
-  render(
-    messages: readonly Message[],
-    addGenerationPrompt: boolean,
-    tools?: readonly ToolDefinition[],
-  ): ChatPiece[];
+  /**
+   * Several chats, by default up to where the assistant is to speak, in hardly more time than one: most of it is waiting.
+   * Joined, the pieces are the rendered chat. Throws `MulliganError("tokenizer")`.
+   */
+  render(chats: readonly ChatText[], addGenerationPrompt?: boolean): ChatPiece[][];
+}
+
+/** What a template is given. */
+export interface ChatText {
+  messages: readonly Message[];
+  tools: readonly ToolDefinition[];
 }
 
 /** `variables` are bos_token, eos_token and the like. Throws `MulliganError("tokenizer")`. */
@@ -35,38 +40,33 @@ export function createChatTemplate(
     );
   }
   requireTemplate(source);
-  const renderTexts = (given: readonly Given[], addGenerationPrompt: boolean): string[] =>
-    renderAll(
-      source,
-      given.map(({ messages, tools }) => ({
+  const render: ChatTemplate["render"] = (chats, addGenerationPrompt = true) => {
+    const given = chats.map(({ messages, tools }) => ({
+      messages: messages.map(({ role, content }) => ({ role, content: wellFormed(content) })),
+      tools: mapToolText(tools, wellFormed),
+    }));
+    const guarded = given.map(markBodies);
+    // a chat's frame and then its text, chat by chat
+    const contexts = given.flatMap((chat, i) =>
+      [guarded[i]!.marked, chat].map(({ messages, tools }) => ({
         ...variables,
         messages,
         add_generation_prompt: addGenerationPrompt,
         tools: tools.length > 0 ? tools : null,
       })),
-      `must render the turns ${given[0]!.messages.map(({ role }) => role).join(", ") || "(none)"}`,
     );
-
-  return {
-    render(messages, addGenerationPrompt, tools = []) {
-      const given: Given = {
-        messages: messages.map(({ role, content }) => ({ role, content: wellFormed(content) })),
-        tools: mapToolText(tools, wellFormed),
-      };
-      const { marked, bodies } = markBodies(given);
-      const [frame, rendered] = renderTexts([marked, given], addGenerationPrompt);
-      return alignBodies(frame!, rendered!, bodies);
-    },
+    const texts = renderAll(source, contexts, (at) => {
+      const roles = given[Math.floor(at / 2)]!.messages.map(({ role }) => role);
+      return `must render the turns ${roles.join(", ") || "(none)"}`;
+    });
+    return guarded.map(({ bodies }, i) => alignBodies(texts[2 * i]!, texts[2 * i + 1]!, bodies));
   };
-}
 
-interface Given {
-  messages: readonly Message[];
-  tools: readonly ToolDefinition[];
+  return { render };
 }
 
 /** The same with a mark in place of each text, and the texts. */
-function markBodies({ messages, tools }: Given): { marked: Given; bodies: Body[] } {
+function markBodies({ messages, tools }: ChatText): { marked: ChatText; bodies: Body[] } {
   const bodies = messages.map(
     ({ role, content }, message): Body => ({
       text: content,
@@ -110,11 +110,15 @@ function requireTemplate(source: string): void {
       { hint: "take the template from the model's own folder" },
     );
   }
-  renderAll(source, [], "must be valid Jinja");
+  renderAll(source, [], () => "");
 }
 
-/** `rule` is for messages: what the template must do here. */
-function renderAll(source: string, contexts: RenderRequest["contexts"], rule: string): string[] {
+/** `rule` is for messages: what the template must do with the context at this place. */
+function renderAll(
+  source: string,
+  contexts: RenderRequest["contexts"],
+  rule: (at: number) => string,
+): string[] {
   let reply: RenderReply;
   try {
     reply = renderInThread({ source, contexts });
@@ -125,9 +129,12 @@ function renderAll(source: string, contexts: RenderRequest["contexts"], rule: st
     });
   }
   if ("texts" in reply) return reply.texts;
-  const [got, hint] =
-    reply.failed === "parse"
-      ? ["got", "take the template from the model's own folder"]
-      : ["failed with:", "some templates allow no system turn, or only user and assistant in turn"];
-  throw new MulliganError("tokenizer", `chat template: ${rule}, ${got} ${reply.reason}`, { hint });
+  if (reply.failed === "parse") {
+    throw new MulliganError("tokenizer", `chat template: must be valid Jinja, got ${reply.reason}`, {
+      hint: "take the template from the model's own folder",
+    });
+  }
+  throw new MulliganError("tokenizer", `chat template: ${rule(reply.at)}, failed with: ${reply.reason}`, {
+    hint: "some templates allow no system turn, or only user and assistant in turn",
+  });
 }

@@ -7,7 +7,8 @@ import type { Conversation } from "../core/episode.ts";
 import { MulliganError } from "../core/errors.ts";
 import { recent } from "../core/recent.ts";
 import type { Message, ToolDefinition } from "../core/task.ts";
-import { type ChatTemplate, createChatTemplate } from "./chat-template.ts";
+import type { ChatPiece } from "./alignment.ts";
+import { type ChatTemplate, type ChatText, createChatTemplate } from "./chat-template.ts";
 import { createConversation, extendConversation } from "./conversation.ts";
 import { createTokenizer, type Piece, type TextTokenizer } from "./tokenizer.ts";
 import { readTokenizerFiles, type TokenizerFiles } from "./tokenizer-files.ts";
@@ -67,11 +68,12 @@ function createChat(tokenizer: TextTokenizer, template: ChatTemplate, files: Tok
   const laterTurn = renderTurn(template, "c");
   const endOfTurn = findEndOfTurn(tokenizer, laterTurn);
   const tokensOfTurn = recent(KEPT, (content) => tokenizer.encodePieces(renderTurn(template, content)));
-  const tokensOfPrompt = recent(KEPT, (chat) => {
-    const [messages, tools] = JSON.parse(chat) as [Message[], ToolDefinition[]];
-    const prompt = template.render(messages, true, tools);
-    requireSameTurn(laterTurn, renderTurnAfter(template, messages, tools, "c"));
-    return tokenizer.encodePieces(prompt);
+  const tokensOfPrompt = recent(KEPT, (key) => {
+    const [messages, tools] = JSON.parse(key) as [Message[], ToolDefinition[]];
+    const chat = { messages, tools };
+    const [prompt, continued] = template.render([chat, withTurn(chat, "c")]);
+    requireSameTurn(laterTurn, turnAfter(chat, continued!));
+    return tokenizer.encodePieces(prompt!);
   });
   return {
     tokenizer,
@@ -101,18 +103,17 @@ function lastSampled({ tokens, spans }: Conversation): number | undefined {
 /** What the template puts after an assistant's words when the user speaks next, up to the assistant's next words. */
 function renderTurn(template: ChatTemplate, content: string): Piece[] {
   // The two earlier bodies are placeholders: templates may rewrite earlier turns, but kept tokens are kept.
-  return renderTurnAfter(template, [{ role: "user", content: "a" }], [], content);
+  const chat: ChatText = { messages: [{ role: "user", content: "a" }], tools: [] };
+  return turnAfter(chat, template.render([withTurn(chat, content)])[0]!);
 }
 
-/** The same in the chat that these messages and tools open. */
-function renderTurnAfter(
-  template: ChatTemplate,
-  messages: readonly Message[],
-  tools: readonly ToolDefinition[],
-  content: string,
-): Piece[] {
-  const turns: Message[] = [...messages, { role: "assistant", content: "b" }, { role: "user", content }];
-  const pieces = template.render(turns, true, tools);
+/** The chat with an answer and the user's next words. */
+function withTurn({ messages, tools }: ChatText, content: string): ChatText {
+  return { messages: [...messages, { role: "assistant", content: "b" }, { role: "user", content }], tools };
+}
+
+/** Of that chat's pieces those after the answer. */
+function turnAfter({ messages }: ChatText, pieces: readonly ChatPiece[]): Piece[] {
   return pieces.slice(pieces.findIndex(({ message }) => message === messages.length) + 1);
 }
 

@@ -72,6 +72,20 @@ export function faultOfPattern(pattern: string): string | undefined {
   return undefined;
 }
 
+/** Longest pattern that is surely quick where it repeats nothing. Arbitrary. */
+const SHORT_PATTERN = 2 ** 12;
+
+/** May its time grow faster than the text, or by much with each character? Not without repetitions, where it is short. */
+export function mayBeSlow(pattern: string): boolean {
+  if (pattern.length > SHORT_PATTERN) return true;
+  for (let i = 0; i < pattern.length; i++) {
+    if (quantifierAt(pattern, i)?.repeats) return true;
+    if (pattern[i] === "\\") i++;
+    else if (pattern[i] === "[") i = endOfClass(pattern, i);
+  }
+  return false;
+}
+
 const newGroup = (): Group => ({ repeats: 0, most: 0, ways: 1, earlierWays: 0, varies: false });
 
 function quantifierAt(pattern: string, at: number) {

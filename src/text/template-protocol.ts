@@ -8,8 +8,11 @@ export interface RenderRequest {
   contexts: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** The rendered texts, or why there are none. */
-export type RenderReply = { texts: string[] } | { failed: "parse" | "render"; reason: string };
+/** The rendered texts, or why there are none, and at which context. */
+export type RenderReply =
+  | { texts: string[] }
+  | { failed: "parse"; reason: string }
+  | { failed: "render"; reason: string; at: number };
 
 export interface RenderSetup {
   /** Becomes 1 once an answer, or at first the thread itself, is there. */

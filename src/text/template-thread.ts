@@ -33,7 +33,7 @@ export function renderInThread(request: RenderRequest): RenderReply {
   if (reply) return reply.message as RenderReply;
   endThread(current);
   current = undefined;
-  return { failed: "render", reason: `it took longer than ${RENDER_MS} ms, or too much memory` };
+  return { failed: "render", at: 0, reason: `it took longer than ${RENDER_MS} ms, or too much memory` };
 }
 
 function startThread(): Thread {

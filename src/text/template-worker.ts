@@ -149,13 +149,18 @@ function parse(source: string): Parsed {
 }
 
 function answer({ source, contexts }: RenderRequest): RenderReply {
-  let during: "parse" | "render" = "parse";
+  const texts: string[] = [];
+  let template: Parsed;
   try {
-    const template = parse(source);
-    during = "render";
-    return { texts: contexts.map((context) => renderWith(template, context)) };
+    template = parse(source);
   } catch (error) {
-    return { failed: during, reason: messageOf(error) };
+    return { failed: "parse", reason: messageOf(error) };
+  }
+  try {
+    for (const context of contexts) texts.push(renderWith(template, context));
+    return { texts };
+  } catch (error) {
+    return { failed: "render", reason: messageOf(error), at: texts.length };
   }
 }
 

@@ -3,7 +3,7 @@
  * or fail deep inside. Every length has a bound here. Knows no file but by its name.
  */
 import { MulliganError } from "../core/errors.ts";
-import { faultOfPattern } from "./pattern-check.ts";
+import { faultOfPattern, mayBeSlow } from "./pattern-check.ts";
 import type { TokenizerJson } from "./tokenizer-files.ts";
 
 /** Most tokens, and one more than the largest id: ids are places in a list. Gemma's 262,144 are the most known. */
@@ -83,9 +83,12 @@ function tooLarge(ids: readonly unknown[]): number[] {
   return bad === undefined ? [] : [bad as number];
 }
 
-/** Do steps run a regular expression of the file's own? */
-export function hasPattern(steps: unknown): boolean {
-  return stepsOf(steps).some(({ pattern }) => sourceOf(pattern) !== undefined);
+/** Do steps run a regular expression of the file's own that may be slow? */
+export function hasSlowPattern(steps: unknown): boolean {
+  return stepsOf(steps).some(({ pattern }) => {
+    const source = sourceOf(pattern);
+    return source !== undefined && mayBeSlow(source);
+  });
 }
 
 /** Of a regular expression; a pattern may also be a text. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { MulliganError } from "../core/errors.ts";
 import { withinTime } from "./time-limit.ts";
-import { hasPattern, requireUsable } from "./tokenizer-check.ts";
+import { hasSlowPattern, requireUsable } from "./tokenizer-check.ts";
 import {
   type AddedToken,
   readTokenizerFiles,
@@ -75,10 +75,10 @@ export function createTokenizer(files: TokenizerFiles, { textMs = TEXT_MS } = {}
     const text = wellFormed(piece.text);
     return piece.trusted && control ? text.replace(control, (content) => MARK + content) : text;
   };
-  // watching takes longer than a short text does, so only what has a pattern of its own is watched
+  // watching takes longer than a short text does, so only what may run into a slow pattern is watched
   const watched = {
-    encode: hasPattern([normalizer, pre_tokenizer]),
-    decode: hasPattern([decoder]),
+    encode: hasSlowPattern([normalizer, pre_tokenizer]),
+    decode: hasSlowPattern([decoder]),
   };
   /** What the library throws on a text comes from what tokenizer.json asks for. */
   const attempt = <T>(what: keyof typeof watched, work: () => T): T => {

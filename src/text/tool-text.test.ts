@@ -23,7 +23,7 @@ const weather = tool("weather", 'Says "hot"\nor not', {
 });
 const question: Message[] = [{ role: "user", content: "Hot?" }];
 const render = (source: string, tools: readonly ToolDefinition[], messages = question) =>
-  createChatTemplate(source, {}).render(messages, true, tools);
+  createChatTemplate(source, {}).render([{ messages, tools }])[0]!;
 const untrusted = (source: string, tools: readonly ToolDefinition[]) =>
   render(source, tools)
     .filter(({ trusted }) => !trusted)
