@@ -194,7 +194,7 @@ function createSampler(
       graphs.kept(`prefill ${levels} levels`, threads(), () => prefillGraph(config, levels)),
     extend: ({ shared }) =>
       graphs.kept(`extend, shared ${shared}`, threads(), () => extendGraph(config, { shared })),
-    settle: ({ past }) => graphs.kept(`settle, past ${past}`, threads(), () => settleGraph(config, { past })),
+    settle: () => graphs.kept("settle", threads(), () => settleGraph(config)),
     step: ({ shared, past, rows, isFew }) => {
       const isSmall = parameters <= SMALL_MODEL && rows * parameters <= SMALL_STEP;
       const workers = isSmall ? 1 : threads();

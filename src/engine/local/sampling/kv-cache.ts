@@ -52,7 +52,7 @@ export function sourceOf(node: KvNode | undefined, after?: KvNode): RowSource {
 export function takeNumbers(
   { layers }: CacheShape,
   size: number,
-  take: (size: number) => Float32Array,
+  take: MemoryPool["take"] = (total) => new Float32Array(total),
 ): Numbers {
   const memory = take(2 * layers * size);
   const perLayer = (first: number) =>
@@ -66,7 +66,7 @@ export function takeNumbers(
 export function assembleCache(
   shape: CacheShape,
   sources: readonly RowSource[],
-  take: MemoryPool["take"] = (size) => new Float32Array(size),
+  take?: MemoryPool["take"],
 ): KvCache {
   const lengths = sources.map(({ entries }) => entries.reduce((sum, { length }) => sum + length, 0));
   const capacity = Math.max(1, ...lengths);
@@ -77,7 +77,7 @@ export function assembleCache(
     let place = capacity - lengths[row]!;
     clearBefore(shape, cache, row, place);
     for (const part of entries) {
-      copyEntries(shape, cache, row, place, part);
+      copyEntries(shape, part, entriesOf(shape, cache, row, place));
       place += part.length;
     }
   });
@@ -95,20 +95,19 @@ function clearBefore({ kvHeads, headSize }: CacheShape, cache: KvCache, row: num
   }
 }
 
-function copyEntries(
+/** Copies entries to where others lie. */
+export function copyEntries(
   { layers, kvHeads, headSize }: CacheShape,
-  to: KvCache,
-  row: number,
-  place: number,
   { keys, values, start, headStride, length }: Entries,
-) {
+  to: KeptNumbers,
+): void {
   for (let layer = 0; layer < layers; layer++) {
     for (let head = 0; head < kvHeads; head++) {
-      const from = start + head * headStride;
-      const end = from + length * headSize;
-      const target = ((row * kvHeads + head) * to.capacity + place) * headSize;
-      to.keys[layer]!.set(keys[layer]!.subarray(from, end), target);
-      to.values[layer]!.set(values[layer]!.subarray(from, end), target);
+      const first = start + head * headStride;
+      const end = first + length * headSize;
+      const place = to.start + head * to.headStride;
+      to.keys[layer]!.set(keys[layer]!.subarray(first, end), place);
+      to.values[layer]!.set(values[layer]!.subarray(first, end), place);
     }
   }
 }

@@ -4,6 +4,7 @@
  * points to what came before. Bounded; the least recently used go first.
  */
 import type { ModelConfig } from "../../../model/config.ts";
+import { copyEntries, takeNumbers } from "./kv-cache.ts";
 import type { MemoryPool } from "./memory-pool.ts";
 
 /** Memory for what may be used again. Arbitrary, not tuned. */
@@ -22,7 +23,7 @@ export interface KvNode {
   values: Float32Array[];
   start: number;
   headStride: number;
-  /** Of a cache that had the tokens in it, when they were not copied. */
+  /** The memory that they lie in, once it is the store's. */
   block?: Block;
   /** Of all tokens up to its end. */
   hash: number;
@@ -32,7 +33,7 @@ export interface KvNode {
 /** Where a node's numbers lie. */
 export type KeptNumbers = Pick<KvNode, "keys" | "values" | "start" | "headStride">;
 
-/** A cache's memory, and how many nodes read it in place. */
+/** Memory, and how many nodes read it. */
 interface Block {
   memory: Float32Array;
   users: number;
@@ -44,8 +45,8 @@ export interface KvStore {
   /** Keeps what follows a node (or the empty sequence). */
   add(node: Pick<KvNode, "parent" | "tokens"> & KeptNumbers): KvNode;
   /**
-   * Takes over a cache that nobody writes any more: kept as it is for the nodes that read it, or given back at once when
-   * they are few enough to copy.
+   * Takes over memory that nobody writes any more: kept as it is for the nodes that read it, or given back at once when they
+   * fill so little of it that they are copied together.
    */
   retire(cache: { memory: Float32Array; kept: readonly KvNode[] }): void;
   /** Drops the least recently used beyond the bound. */
@@ -55,7 +56,7 @@ export interface KvStore {
   readonly bytes: number;
 }
 
-/** A cache that is filled by less than this share with what is kept is not worth its memory. Arbitrary, not tuned. */
+/** What is filled by less than this share with what is kept is not worth its memory. Arbitrary, not tuned. */
 const LEAST_FILLED = 0.5;
 
 export function createKvStore(
@@ -118,18 +119,17 @@ export function createKvStore(
       bytes += ownBytes(node);
       return node;
     },
-    retire(cache) {
-      const filled = cache.kept.reduce((sum, node) => sum + ownBytes(node), 0);
-      // memory that was used before may be larger than the cache in it
-      const held = cache.memory.buffer.byteLength;
-      if (filled < LEAST_FILLED * held) {
-        for (const node of cache.kept) copyOut(node, shape);
-        memory.give(cache.memory);
-        return;
+    retire(retired) {
+      const filled = retired.kept.reduce((sum, node) => sum + ownBytes(node), 0);
+      // memory that was used before may be larger than what lies in it
+      let held = retired.memory;
+      if (filled < LEAST_FILLED * held.buffer.byteLength) {
+        held = copyTogether(shape, retired.kept);
+        memory.give(retired.memory);
       }
-      const block = { memory: cache.memory, users: cache.kept.length };
-      for (const node of cache.kept) node.block = block;
-      bytes += held - filled;
+      const block = { memory: held, users: retired.kept.length };
+      for (const node of retired.kept) node.block = block;
+      bytes += held.buffer.byteLength - filled;
     },
     trim() {
       if (bytes <= maxBytes) return;
@@ -164,19 +164,18 @@ function spells(node: KvNode, tokens: ArrayLike<number>): boolean {
   return true;
 }
 
-/** Gives a node arrays of its own. // [K, own, D] per layer */
-function copyOut(node: KvNode, { kvHeads, headSize }: CacheShape): void {
-  const own = node.tokens.length * headSize;
-  const copy = (layer: Float32Array) => {
-    const copied = new Float32Array(kvHeads * own);
-    for (let head = 0; head < kvHeads; head++) {
-      const from = node.start + head * node.headStride;
-      copied.set(layer.subarray(from, from + own), head * own);
-    }
-    return copied;
-  };
-  node.keys = node.keys.map(copy);
-  node.values = node.values.map(copy);
-  node.start = 0;
-  node.headStride = own;
+/** Moves the nodes' numbers, one node after the other, to memory of their own. // [K, own, D] per layer and node */
+function copyTogether(shape: CacheShape, nodes: readonly KvNode[]): Float32Array {
+  const perToken = shape.kvHeads * shape.headSize;
+  const total = nodes.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  const { memory, keys, values } = takeNumbers(shape, perToken * total);
+  let start = 0;
+  for (const node of nodes) {
+    const { length } = node.tokens;
+    const to = { keys, values, start, headStride: length * shape.headSize };
+    copyEntries(shape, { ...node, length }, to);
+    Object.assign(node, to);
+    start += length * perToken;
+  }
+  return memory;
 }

@@ -4,22 +4,12 @@
  * the attention that reads it (docs/benchmarks.md).
  */
 import type { Feed } from "../../../graph/index.ts";
-import {
-  cacheFeeds,
-  type KvCache,
-  type Numbers,
-  numberFeeds,
-  type RowEntries,
-  takeNumbers,
-} from "./kv-cache.ts";
+import { type Numbers, numberFeeds, type RowEntries, takeNumbers } from "./kv-cache.ts";
 import type { CacheShape } from "./kv-store.ts";
 import type { Sampler } from "./prefill.ts";
 
 /** Steps until they are settled into rows: each is turned into rows at every later step. Arbitrary, not tuned. */
 const MOST_STEPS = 32;
-
-/** What grows step by step finds its memory among what it gave back before, if that had room for more. Arbitrary, not tuned. */
-const ROOM_TO_GROW = 1.5;
 
 /** // [capacity, N, K, D] */
 export interface RecentSteps extends Numbers {
@@ -72,21 +62,16 @@ function stepFeeds(
   });
 }
 
-/** The steps as rows' entries, behind those of a cache if there is one. The steps' memory is given back. */
-export async function settleSteps(
-  sampler: Sampler,
-  recent: RecentSteps,
-  past?: KvCache,
-): Promise<RowEntries> {
+/** The steps as rows' entries. Their memory is given back. */
+export async function settleSteps(sampler: Sampler, recent: RecentSteps): Promise<RowEntries> {
   const { config } = sampler.weights;
-  const capacity = (past?.capacity ?? 0) + recent.count;
-  const size = recent.rows * config.kvHeads * capacity * config.headSize;
-  const take = (total: number) => sampler.memory.take(total, past && ROOM_TO_GROW * total);
-  const settled = { ...takeNumbers(config, size, take), capacity };
+  const { rows, count } = recent;
+  const size = rows * config.kvHeads * count * config.headSize;
+  const settled = { ...takeNumbers(config, size, sampler.memory.take), capacity: count };
   if (size > 0) {
-    const session = await sampler.settle({ past: past !== undefined });
-    const into = numberFeeds(settled, "settled", [recent.rows, config.kvHeads, capacity, config.headSize]);
-    await session.run({ ...recentFeeds(config, recent), ...(past && cacheFeeds(config, past)) }, into);
+    const session = await sampler.settle();
+    const into = numberFeeds(settled, "settled", [rows, config.kvHeads, count, config.headSize]);
+    await session.run(recentFeeds(config, recent), into);
   }
   sampler.memory.give(recent.memory);
   return settled;

@@ -43,7 +43,7 @@ function createSampler(storeBytes?: number, of: Weights = weights): Sampler {
     extend: ({ shared }) => session(`extend, shared ${shared}`, () => extendGraph(config, { shared })),
     step: ({ shared, past }) =>
       session(`step, shared ${shared}, past ${past}`, () => stepGraph(config, { shared, past })),
-    settle: ({ past }) => session(`settle, past ${past}`, () => settleGraph(config, { past })),
+    settle: () => session("settle", () => settleGraph(config)),
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
 }
@@ -346,19 +346,18 @@ test.each([
   const of = roughWeights(7, { ...fields, max_position_embeddings: 160, vocab_size: 200 });
   const stop = [3]; // of 200: most rows outlive the 32 steps, some do not
   const params = { ...plain, maxTokens: 90, stop };
-  const settled: boolean[] = [];
+  let settled = 0;
   const sampler = createSampler(undefined, of);
   const watched: Sampler = {
     ...sampler,
-    settle: (options) => {
-      settled.push(options.past);
-      return sampler.settle(options);
+    settle: () => {
+      settled++;
+      return sampler.settle();
     },
   };
   const requests = raggedRequests(60);
   const samples = await sample(requests, params, watched);
-  // behind nothing at first, then behind the prompts, what was settled before, or both
-  expect(new Set(settled)).toEqual(new Set([false, true]));
+  expect(settled).toBeGreaterThan(2);
   const lengths = samples.map(({ tokens }) => tokens.length);
   expect([Math.min(...lengths) < 32, Math.max(...lengths)]).toEqual([true, 90]);
   expect(lengths.filter((length) => length > 32 && length < 90).length).toBeGreaterThan(0);

@@ -10,7 +10,6 @@ import { chooseToken } from "./choice.ts";
 import {
   assembleCache,
   entriesOf,
-  hasEntries,
   type KvCache,
   type RowEntries,
   type RowSource,
@@ -26,6 +25,9 @@ export const ROWS_PER_BATCH = 256;
 
 /** Leaving and entering copies the cache, so it waits until this share of the places is free. */
 const SHARE_TO_CHANGE = 0.25;
+
+/** A cache that grows finds its memory among what was given back before, if that had room for more. Arbitrary, not tuned. */
+const ROOM_TO_GROW = 1.5;
 
 /** So few samples are bound by reading the weights, which are then worth packing (core.ts). Arbitrary, not tuned. */
 const FEW = 4;
@@ -106,66 +108,43 @@ function createRow({ config }: Weights, request: SampleRequest, index: number, p
 const hasEnded = (row: Row) => row.stopped || row.tokens.length >= row.limit;
 const goingOf = (rows: readonly Row[]) => rows.flatMap((row, i) => (hasEnded(row) ? [] : [i]));
 
-/** The batch without ended rows and with waiting ones, where that is worth a copy of the cache. */
+/** The batch without ended rows and with waiting ones, where that is worth a copy of the cache or the steps need one. */
 async function changeRows(sampler: Sampler, batch: Batch, waiting: Row[]): Promise<Batch> {
-  const { rows, recent } = batch;
+  const { rows, cache, recent } = batch;
+  const { memory, store, weights } = sampler;
   const going = goingOf(rows);
   const free = ROWS_PER_BATCH - going.length;
   const entering = free >= SHARE_TO_CHANGE * ROWS_PER_BATCH ? waiting.splice(0, free) : [];
   const isSparse = going.length <= (1 - SHARE_TO_CHANGE) * rows.length;
-  if (entering.length > 0 || isSparse) return replaceRows(sampler, batch, going, entering);
-  return recent.count === recent.capacity ? settleBatch(sampler, batch) : batch;
-}
+  const isFull = recent.count === recent.capacity;
+  if (entering.length === 0 && !isSparse && !isFull) return batch;
 
-async function replaceRows(
-  sampler: Sampler,
-  batch: Batch,
-  going: readonly number[],
-  entering: readonly Row[],
-): Promise<Batch> {
-  const { rows, cache } = batch;
-  const { memory, store, weights } = sampler;
-  const settled = await settleSteps(sampler, batch.recent);
+  const settled = await settleSteps(sampler, recent);
   const kept = keepEnded(sampler, batch, settled);
   await admit(sampler, entering);
-  const staying = [...going.map((i) => rows[i]!), ...entering];
+  const next = [...going.map((i) => rows[i]!), ...entering];
   const sources = [
     ...going.map((row) => rowSource(weights, batch, settled, row)),
     ...entering.map(({ prompt, shared }) => sourceOf(prompt, shared)),
   ];
-  const next = assembleCache(weights.config, sources, memory.take);
+  const take = (size: number) => memory.take(size, going.length > 0 ? ROOM_TO_GROW * size : size);
+  const grown = assembleCache(weights.config, sources, take);
   store.retire({ memory: cache.memory, kept: kept.inCache });
   store.retire({ memory: settled.memory, kept: kept.inSettled });
   return {
     ...batch,
-    rows: staying,
-    cache: next,
-    recent: createRecentSteps(sampler, staying.length, stepsLeft(staying)),
+    rows: next,
+    cache: grown,
+    recent: createRecentSteps(sampler, next.length, stepsLeft(next)),
     shared: gatherShared(
       weights.config,
-      staying.map(({ shared }) => shared),
+      next.map(({ shared }) => shared),
     ),
   };
 }
 
-/** The recent steps of all rows, ended ones too, as part of the cache. */
-async function settleBatch(sampler: Sampler, batch: Batch): Promise<Batch> {
-  const { rows, cache, recent } = batch;
-  const settled = await settleSteps(sampler, recent, hasEntries(cache) ? cache : undefined);
-  sampler.memory.give(cache.memory);
-  return {
-    ...batch,
-    cache: {
-      ...settled,
-      starts: cache.starts,
-      lengths: cache.lengths.map((length) => length + recent.count),
-    },
-    recent: createRecentSteps(sampler, rows.length, stepsLeft(rows)),
-  };
-}
-
 const stepsLeft = (rows: readonly Row[]) =>
-  Math.max(0, ...rows.map((row) => (hasEnded(row) ? 0 : row.limit - row.tokens.length)));
+  Math.max(0, ...rows.map(({ limit, tokens }) => limit - tokens.length));
 
 /** A row of the batch, for another cache. */
 function rowSource(

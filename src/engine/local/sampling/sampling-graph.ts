@@ -3,7 +3,6 @@
  * keys and values of the new tokens, which the cache keeps.
  */
 import {
-  concat,
   createGraph,
   type Dim,
   exp,
@@ -119,18 +118,13 @@ export function stepGraph(config: ModelConfig, { shared, past }: { shared: boole
   return graph;
 }
 
-/**
- * What steps left, as rows' entries: inputs as above, outputs `settled_keys.i` and `settled_values.i` [N, K, (S +) T, D], behind those of the
- * `past` if there is one.
- */
-export function settleGraph(config: ModelConfig, { past }: { past: boolean }): Graph {
+/** What steps left, as rows' entries: inputs as above, outputs `settled_keys.i` and `settled_values.i` [N, K, T, D]. */
+export function settleGraph(config: ModelConfig): Graph {
   const graph = createGraph();
   for (let layer = 0; layer < config.layers; layer++) {
     const recent = recentInputs(graph, config, layer);
-    const earlier = past ? seenInputs(graph, config, layer, "past", ["N", "S"]) : undefined;
     for (const part of ["keys", "values"] as const) {
-      const rows = transpose(graph, recent[part], [1, 2, 0, 3]);
-      graph.output(`settled_${part}.${layer}`, earlier ? concat(graph, [earlier[part], rows], 2) : rows);
+      graph.output(`settled_${part}.${layer}`, transpose(graph, recent[part], [1, 2, 0, 3]));
     }
   }
   return graph;
