@@ -80,9 +80,12 @@ function outputByHead(graph: Graph, layer: number, { keys, values }: SplitHeads)
   outputHeads(graph, layer, { keys: byHead(keys), values: byHead(values) });
 }
 
-/** Entries of the vocabulary that are summed up together; a vocabulary of fewer than BLOCKED_FROM is not. Arbitrary. */
+/**
+ * Entries of the vocabulary that are summed up together, arbitrary; a vocabulary of fewer than BLOCKED_FROM is not. Sums by the
+ * graph made sampling with 233 entries take 0.92 to 0.95 times as long, with 80 neither (docs/benchmarks.md).
+ */
 export const BLOCK = 128;
-export const BLOCKED_FROM = 256;
+export const BLOCKED_FROM = 128;
 
 /**
  * One new token for each of N rows: as extendGraph, but outputs [N, K, 1, D], with `recent_keys.i`, `recent_values.i` [T, N, K, D] of the T steps
