@@ -223,7 +223,10 @@ describe("patterns of a tokenizer", () => {
 
   test.each([
     ["wrong\\. |<\\/answer>|[\\s\\S]", false],
-    ["[a+*]\\+?|b?|(?:c|d)(?=e)", false],
+    ["[a+*(]\\+\\(|b", false],
+    ["b?", true],
+    ["(?:c|d)", true],
+    ["[[]|(a+)+$", true],
     ["a+", true],
     ["\\p{N}{1,3}", true],
     ["(?:ab)*", true],

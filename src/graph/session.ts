@@ -1,5 +1,5 @@
 /**
- * A compiled graph. Feeds are zero-copy typed arrays; outputs are fresh arrays. `run` computes synchronously inside
+ * A compiled graph. Feeds are zero-copy typed arrays; outputs are fresh arrays or the caller's. `run` computes synchronously inside
  * (it blocks the thread it is called on), so long graphs belong in a worker.
  */
 import { createRequire } from "node:module";

@@ -110,7 +110,7 @@ function requireTemplate(source: string): void {
       { hint: "take the template from the model's own folder" },
     );
   }
-  renderAll(source, [], () => "");
+  renderAll(source, [], () => "must be valid Jinja");
 }
 
 /** `rule` is for messages: what the template must do with the context at this place. */

@@ -47,12 +47,17 @@ test("replicas have weights and gradients of their own, and one copy in common",
   expect(two.moments).toBe(one.moments);
 });
 
-test("caches hold each row's own tokens twice and each group's beginning once", () => {
+test("caches and recent steps hold each row's own tokens twice, and each group's beginning is there once", () => {
   // 2 layers, keys and values of 2 heads of 4 numbers: 128 bytes a token
-  expect(bytesOf()["keys and values of the batch"]).toBe(128 * (2 * 6 * 4 + 2 * 10));
+  expect(bytesOf()["keys and values of the batch"]).toBe(128 * (2 * 6 * (4 + 4) + 2 * 10));
   const many = { groups: 1000, rowsPerGroup: 1, shared: 10, own: 4 };
   // 256 rows are in flight at a time
-  expect(bytesOf({ sampled: [call, many] })["keys and values of the batch"]).toBe(128 * 256 * (8 + 10));
+  expect(bytesOf({ sampled: [call, many] })["keys and values of the batch"]).toBe(
+    128 * 256 * (2 * (4 + 4) + 10),
+  );
+  const long = { groups: 1, rowsPerGroup: 2, shared: 10, own: 500 };
+  // 32 steps are recent at most
+  expect(bytesOf({ sampled: [long] })["keys and values of the batch"]).toBe(128 * (2 * 2 * (500 + 32) + 10));
 });
 
 test("the peak is what is always there and the larger of what sampling and training add", () => {

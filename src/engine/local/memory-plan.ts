@@ -15,6 +15,7 @@ import { TOKENS_PER_RUN } from "./prefixes/runs.ts";
 import { replicasFor } from "./replicas/replicas.ts";
 import { STORE_BYTES } from "./sampling/kv-store.ts";
 import { POOL_BYTES } from "./sampling/memory-pool.ts";
+import { MOST_STEPS } from "./sampling/recent-steps.ts";
 import { ROWS_PER_BATCH } from "./sampling/sampler.ts";
 import { prefillGraph } from "./sampling/sampling-graph.ts";
 import { type PlannedRun, planPass } from "./training/passes.ts";
@@ -182,14 +183,16 @@ interface SamplingMemory {
 }
 
 /**
- * Rows in flight with their own caches, each group's beginning once; a cache that grows is there twice. Activations of
+ * Rows in flight with their own caches and recent steps, each group's beginning once; where rows leave or steps are settled, the
+ * old and the new are there. Activations of
  * prompts: the same graph runs as in training, without what follows the last layer's heads.
  */
 function samplingMemory(config: ModelConfig, sampled: GroupShape): SamplingMemory {
   const { rowsPerGroup, shared, own } = sampled;
   const rows = Math.min(ROWS_PER_BATCH, sampled.groups * rowsPerGroup);
   const perToken = 8 * config.layers * config.kvHeads * config.headSize;
-  const caches = perToken * (2 * rows * own + Math.ceil(rows / rowsPerGroup) * shared);
+  const steps = Math.min(MOST_STEPS, own);
+  const caches = perToken * (2 * rows * (own + steps) + Math.ceil(rows / rowsPerGroup) * shared);
   const prompts = { groups: sampled.groups, rowsPerGroup: 1, shared: 1, own: Math.max(1, shared - 1) };
   const logits = 3 * 4 * rows * config.vocabSize;
   let activations = logits;

@@ -3,15 +3,17 @@
  * the last lengths[b] of its capacity; what comes before them is masked.
  */
 import type { Feed } from "../../../graph/index.ts";
-import type { CacheShape, KeptNumbers, KvNode } from "./kv-store.ts";
+import type { KvNode } from "./kv-store.ts";
 import type { MemoryPool } from "./memory-pool.ts";
-
-/** One part of the memory per layer. */
-export interface Numbers {
-  memory: Float32Array;
-  keys: Float32Array[];
-  values: Float32Array[];
-}
+import {
+  type CacheShape,
+  copyEntries,
+  type Entries,
+  type KeptNumbers,
+  type Numbers,
+  numberFeeds,
+  takeNumbers,
+} from "./numbers.ts";
 
 /** // [B, K, capacity, D] */
 export interface KvCache extends Numbers {
@@ -23,11 +25,6 @@ export interface KvCache extends Numbers {
 
 /** A graph's results as rows' entries. // [B, K, capacity, D] */
 export type RowEntries = Omit<KvCache, "lengths" | "starts">;
-
-/** Entries of a row that follow each other, wherever they lie. */
-export interface Entries extends KeptNumbers {
-  length: number;
-}
 
 /** A row of a cache to be made. */
 export interface RowSource {
@@ -46,20 +43,6 @@ export function sourceOf(node: KvNode | undefined, after?: KvNode): RowSource {
     entries.unshift({ keys, values, start, headStride, length: tokens.length });
   }
   return { entries, start: after?.length ?? 0 };
-}
-
-/** Memory for `size` numbers of keys in each layer, and as many of values. */
-export function takeNumbers(
-  { layers }: CacheShape,
-  size: number,
-  take: MemoryPool["take"] = (total) => new Float32Array(total),
-): Numbers {
-  const memory = take(2 * layers * size);
-  const perLayer = (first: number) =>
-    Array.from({ length: layers }, (_, layer) =>
-      memory.subarray((first + layer) * size, (first + layer + 1) * size),
-    );
-  return { memory, keys: perLayer(0), values: perLayer(layers) };
 }
 
 /** A cache of rows copied from their sources, as long as the longest, and of one entry at least. */
@@ -95,23 +78,6 @@ function clearBefore({ kvHeads, headSize }: CacheShape, cache: KvCache, row: num
   }
 }
 
-/** Copies entries to where others lie. */
-export function copyEntries(
-  { layers, kvHeads, headSize }: CacheShape,
-  { keys, values, start, headStride, length }: Entries,
-  to: KeptNumbers,
-): void {
-  for (let layer = 0; layer < layers; layer++) {
-    for (let head = 0; head < kvHeads; head++) {
-      const first = start + head * headStride;
-      const end = first + length * headSize;
-      const place = to.start + head * to.headStride;
-      to.keys[layer]!.set(keys[layer]!.subarray(first, end), place);
-      to.values[layer]!.set(values[layer]!.subarray(first, end), place);
-    }
-  }
-}
-
 /** A row's entries from the `first` of its capacity on, where they lie: kv-store.ts takes care of the memory (`retire`). */
 export function entriesOf(
   { kvHeads, headSize }: CacheShape,
@@ -121,21 +87,6 @@ export function entriesOf(
 ): KeptNumbers {
   const start = (row * kvHeads * capacity + first) * headSize;
   return { keys, values, start, headStride: capacity * headSize };
-}
-
-/** Inputs or outputs `name_keys.i`, `name_values.i` of what is picked of each layer. */
-export function numberFeeds(
-  { keys, values }: Numbers,
-  name: string,
-  dims: readonly number[],
-  pick: (layer: Float32Array) => Float32Array = (layer) => layer,
-): Record<string, Feed> {
-  const feeds: Record<string, Feed> = {};
-  for (let layer = 0; layer < keys.length; layer++) {
-    feeds[`${name}_keys.${layer}`] = { data: pick(keys[layer]!), dims };
-    feeds[`${name}_values.${layer}`] = { data: pick(values[layer]!), dims };
-  }
-  return feeds;
 }
 
 const feedsOf = new WeakMap<KvCache, Record<string, Feed>>();

@@ -112,6 +112,23 @@ test("a cache that few sequences are left in is given back, and they keep their 
   expect([node!.start, node!.headStride]).toEqual([0, 2]);
 });
 
+test("the few that are left are copied together, into memory that goes with the last of them", () => {
+  const { store, given } = withMemory(2 * BYTES_PER_TOKEN);
+  const { memory, ended } = filledCache(4, 4);
+  const kept = [store.add(ended(0, 3, 5)), store.add(ended(2, 2, 7, 8))];
+  store.retire({ memory, kept });
+  expect([store.bytes, given]).toEqual([3 * BYTES_PER_TOKEN, [memory]]);
+  expect(kept[0]!.keys[0]).toBe(kept[1]!.keys[0]);
+  expect([...kept[0]!.keys[0]!]).toEqual([3, 13, 202, 203, 212, 213]);
+  expect(kept.map(({ start, headStride }) => [start, headStride])).toEqual([
+    [0, 1],
+    [2, 2],
+  ]);
+  store.trim();
+  expect(store.bytes).toBe(0); // the memory goes as a whole
+  expect(given).toHaveLength(2);
+});
+
 test("forgetting gives a cache back once", () => {
   const { store, given } = withMemory();
   const { memory, ended } = filledCache(2, 4);

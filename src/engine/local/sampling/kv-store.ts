@@ -3,35 +3,24 @@
  * compute them again: a reflection after its failure, a retry after its reflection. A node holds its own tokens only and
  * points to what came before. Bounded; the least recently used go first.
  */
-import type { ModelConfig } from "../../../model/config.ts";
-import { copyEntries, takeNumbers } from "./kv-cache.ts";
 import type { MemoryPool } from "./memory-pool.ts";
+import { type CacheShape, copyEntries, type KeptNumbers, takeNumbers } from "./numbers.ts";
 
 /** Memory for what may be used again. Arbitrary, not tuned. */
 export const STORE_BYTES = 2 ** 28;
 
-export type CacheShape = Pick<ModelConfig, "layers" | "kvHeads" | "headSize">;
-
-export interface KvNode {
+export interface KvNode extends KeptNumbers {
   parent: KvNode | undefined;
   /** Its own tokens, after all of its ancestors'. */
   tokens: Int32Array;
   /** Tokens from the start of the sequence to its end. */
   length: number;
-  /** Of its own tokens, one array per layer, keys rotated. Head h's lie together from start + h · headStride. // [own, D] */
-  keys: Float32Array[];
-  values: Float32Array[];
-  start: number;
-  headStride: number;
   /** The memory that they lie in, once it is the store's. */
   block?: Block;
   /** Of all tokens up to its end. */
   hash: number;
   lastUsed: number;
 }
-
-/** Where a node's numbers lie. */
-export type KeptNumbers = Pick<KvNode, "keys" | "values" | "start" | "headStride">;
 
 /** Memory, and how many nodes read it. */
 interface Block {

@@ -27,6 +27,17 @@ test("new memory may have room for what will be asked for later", () => {
   expect(pool.take(14, 21).buffer).toBe(array.buffer);
 });
 
+test("what grows leaves nothing behind that it has outgrown", () => {
+  const pool = createMemoryPool();
+  let array = pool.take(10);
+  for (const size of [20, 30, 40, 50]) {
+    const grown = pool.take(size);
+    pool.give(array);
+    array = grown;
+  }
+  expect(pool.bytes).toBe(160); // the last but one
+});
+
 test("when trimmed to its bound the smallest go first", () => {
   const pool = createMemoryPool(800);
   const arrays = [100, 50, 80].map((size) => pool.take(size));

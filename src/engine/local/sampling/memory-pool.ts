@@ -7,7 +7,10 @@
 export const POOL_BYTES = 2 ** 27;
 
 export interface MemoryPool {
-  /** An array of that many numbers, which may be any; where its memory must be new, with room for so many. */
+  /**
+   * An array of that many numbers, which may be any; where its memory must be new, with room for so many. The largest free
+   * memory then goes, which was too small: what grows would leave all that it has outgrown behind.
+   */
   take(size: number, room?: number): Float32Array;
   /** Makes an array from `take` available again: its owner reads and writes it no more. */
   give(memory: Float32Array): void;
@@ -27,7 +30,8 @@ export function createMemoryPool(maxBytes = POOL_BYTES): MemoryPool {
     take(size, room = size) {
       if (size === 0) return new Float32Array(0);
       const found = free.find(({ byteLength }) => byteLength >= 4 * size);
-      free = free.filter((buffer) => buffer !== found);
+      const gone = found ?? free.at(-1);
+      free = free.filter((buffer) => buffer !== gone);
       return new Float32Array(found ?? new ArrayBuffer(4 * Math.ceil(room)), 0, size);
     },
     give({ buffer }) {

@@ -9,22 +9,10 @@ import { treeRuns } from "../prefixes/runs.ts";
 import { indexFeeds, layoutFeeds, placeRows } from "../prefixes/tree-layout.ts";
 import { rotationFeeds } from "../training/passes.ts";
 import { int64, type Weights } from "../weights.ts";
-import type { Blocks } from "./choice.ts";
-import {
-  assembleCache,
-  cacheFeeds,
-  entriesOf,
-  hasEntries,
-  type KvCache,
-  numberFeeds,
-  type RowEntries,
-  sourceOf,
-  takeNumbers,
-} from "./kv-cache.ts";
+import { assembleCache, cacheFeeds, entriesOf, type KvCache, type RowEntries, sourceOf } from "./kv-cache.ts";
 import type { KvNode, KvStore } from "./kv-store.ts";
 import type { MemoryPool } from "./memory-pool.ts";
-import { columnsOf, nextStep, type RecentSteps, recentFeeds } from "./recent-steps.ts";
-import { BLOCK } from "./sampling-graph.ts";
+import { numberFeeds, takeNumbers } from "./numbers.ts";
 import { chooseShared, gatherShared, type SharedPrefixes } from "./shared-prefix.ts";
 
 /** Padded tokens of one pass over kept sequences. Arbitrary, not tuned. */
@@ -156,16 +144,9 @@ async function prefillContinued(sampler: Sampler, items: readonly Continuation[]
 }
 
 /** Rows that grow: their own caches, and what groups of them share. */
-interface GrowingRows {
+export interface GrowingRows {
   cache: KvCache;
   shared: SharedPrefixes | undefined;
-}
-
-/** Rows that grow together, step by step. */
-export interface SteppingRows extends GrowingRows {
-  recent: RecentSteps;
-  /** Only a few from the start (sampler.ts). */
-  isFew: boolean;
 }
 
 /** A pass of new tokens over caches: `columns[t][row]`. Returns the entries of token row · T + t. */
@@ -213,65 +194,11 @@ function roomFor(
   };
 }
 
-/** What one step gave: each row's scores for its next token. */
-export interface Step {
-  scores(row: number): Float32Array;
-  /** For a large vocabulary. */
-  blocks(row: number): Blocks | undefined;
-}
-
-/** One new token for each row, which becomes the last of its recent ones. At temperature 0 the blocks' masses mean nothing. */
-export async function stepRows(
-  sampler: Sampler,
-  { cache, recent, shared, isFew }: SteppingRows,
-  tokens: readonly number[],
-  temperature: number,
-): Promise<Step> {
-  const { config } = sampler.weights;
-  const count = tokens.length;
-  // ended rows that are computed along may be beyond the last position
-  const positions = cache.lengths.map((length, row) =>
-    Math.min(cache.starts[row]! + length + recent.count, config.contextLength - 1),
-  );
-  const past = hasEntries(cache);
-  const seen = { ...cache, capacity: past ? cache.capacity : 0 };
-  const session = await sampler.step({ shared: shared !== undefined, past, rows: count, isFew });
-  const result = await session.run(
-    {
-      ...sampler.feeds,
-      tokens: { data: int64(tokens), dims: [count] },
-      ...rotationFeeds(config, positions, count),
-      ...(past && cacheFeeds(config, cache)),
-      ...recentFeeds(config, recent),
-      ...shared?.feeds,
-      ...masksOf(sampler.weights, (window) => {
-        const recentColumns = { length: recent.count, width: columnsOf(recent) };
-        const columns = { width: 1, window, shared: shared?.width, recent: recentColumns };
-        const { data, dims } = extendMask(seen, columns);
-        return { data, dims: [count, 1, 1, dims.at(-1)!] };
-      }),
-      inverse_temperature: { data: Float32Array.of(temperature > 0 ? 1 / temperature : 1), dims: [] },
-    },
-    nextStep(config, recent),
-  );
-  recent.count++;
-  sampler.computed.decodedTokens += count;
-  const rowOf = (name: string, row: number) => {
-    const data = result[name]!.data as Float32Array;
-    return data.subarray((row * data.length) / count, ((row + 1) * data.length) / count);
-  };
-  return {
-    scores: (row) => rowOf("logits", row),
-    blocks: (row) =>
-      result.block_masses && {
-        size: BLOCK,
-        highest: rowOf("block_highest", row),
-        masses: rowOf("block_masses", row),
-      },
-  };
-}
-
 /** The masks of layers with and without a window. */
-function masksOf({ config }: Weights, mask: (window: number) => Feed, level = ""): Record<string, Feed> {
+export function masksOf(
+  { config }: Weights,
+  mask: (window: number) => Feed,
+  level = "",
+): Record<string, Feed> {
   return Object.fromEntries(maskWindows(config).map(([name, window]) => [`${name}${level}`, mask(window)]));
 }

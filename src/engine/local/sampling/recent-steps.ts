@@ -4,12 +4,12 @@
  * the attention that reads it (docs/benchmarks.md).
  */
 import type { Feed } from "../../../graph/index.ts";
-import { type Numbers, numberFeeds, type RowEntries, takeNumbers } from "./kv-cache.ts";
-import type { CacheShape } from "./kv-store.ts";
+import type { RowEntries } from "./kv-cache.ts";
+import { type CacheShape, type Numbers, numberFeeds, takeNumbers } from "./numbers.ts";
 import type { Sampler } from "./prefill.ts";
 
 /** Steps until they are settled into rows: each is turned into rows at every later step. Arbitrary, not tuned. */
-const MOST_STEPS = 32;
+export const MOST_STEPS = 32;
 
 /** // [capacity, N, K, D] */
 export interface RecentSteps extends Numbers {
@@ -18,13 +18,13 @@ export interface RecentSteps extends Numbers {
   capacity: number;
 }
 
-/** Room for as many steps as will be taken, or as many as are settled together. */
+/** Room for as many steps as will be taken, or as many as are settled together; for one at least. */
 export function createRecentSteps(
   { weights: { config }, memory }: Pick<Sampler, "weights" | "memory">,
   rows: number,
   steps: number,
 ): RecentSteps {
-  const capacity = Math.min(steps, MOST_STEPS);
+  const capacity = Math.max(1, Math.min(steps, MOST_STEPS));
   const size = capacity * rows * config.kvHeads * config.headSize;
   return { ...takeNumbers(config, size, memory.take), rows, count: 0, capacity };
 }

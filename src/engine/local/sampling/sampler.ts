@@ -16,9 +16,10 @@ import {
   sourceOf,
 } from "./kv-cache.ts";
 import type { KvNode } from "./kv-store.ts";
-import { prefillPrompts, type Sampler, type Step, stepRows } from "./prefill.ts";
+import { prefillPrompts, type Sampler } from "./prefill.ts";
 import { createRecentSteps, type RecentSteps, settleSteps } from "./recent-steps.ts";
 import { chooseShared, gatherShared, type SharedPrefixes } from "./shared-prefix.ts";
+import { type Step, stepRows } from "./step.ts";
 
 /** Rows decoded together. Arbitrary, not tuned. */
 export const ROWS_PER_BATCH = 256;
@@ -119,9 +120,9 @@ async function changeRows(sampler: Sampler, batch: Batch, waiting: Row[]): Promi
   const isFull = recent.count === recent.capacity;
   if (entering.length === 0 && !isSparse && !isFull) return batch;
 
+  await admit(sampler, entering);
   const settled = await settleSteps(sampler, recent);
   const kept = keepEnded(sampler, batch, settled);
-  await admit(sampler, entering);
   const next = [...going.map((i) => rows[i]!), ...entering];
   const sources = [
     ...going.map((row) => rowSource(weights, batch, settled, row)),
@@ -136,13 +137,15 @@ async function changeRows(sampler: Sampler, batch: Batch, waiting: Row[]): Promi
     rows: next,
     cache: grown,
     recent: createRecentSteps(sampler, next.length, stepsLeft(next)),
-    shared: gatherShared(
-      weights.config,
-      next.map(({ shared }) => shared),
-    ),
+    shared: next.length === rows.length && entering.length === 0 ? batch.shared : sharedOf(weights, next),
   };
 }
 
+const sharedOf = ({ config }: Weights, rows: readonly Row[]) =>
+  gatherShared(
+    config,
+    rows.map(({ shared }) => shared),
+  );
 const stepsLeft = (rows: readonly Row[]) =>
   Math.max(0, ...rows.map(({ limit, tokens }) => limit - tokens.length));
 

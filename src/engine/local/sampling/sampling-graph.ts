@@ -1,6 +1,6 @@
 /**
  * The graphs of sampling. Large state goes in, only what is new comes out (docs/decisions/0004): for each layer the
- * keys and values of the new tokens, which the cache keeps.
+ * keys and values of the new tokens, which stay where they are written.
  */
 import {
   createGraph,

@@ -5,14 +5,13 @@
 import type { Feed } from "../../../graph/index.ts";
 import { int64 } from "../weights.ts";
 import { assembleCache, sourceOf } from "./kv-cache.ts";
-import type { CacheShape, KvNode } from "./kv-store.ts";
+import type { KvNode } from "./kv-store.ts";
+import type { CacheShape } from "./numbers.ts";
 
 /** Entries that a batch must save for groups to be worth their extra nodes. Arbitrary, not tuned. */
 const WORTHWHILE = 512;
 
 export interface SharedPrefixes {
-  /** Length of each row's shared beginning, 0 for none. // [B] */
-  lengths: number[];
   /** Longest of them. */
   width: number;
   /** The inputs that sampling-graph.ts declares for groups. */
@@ -66,7 +65,7 @@ export function gatherShared(
     feeds[`shared_keys.${layer}`] = { data: cache.keys[layer]!, dims };
     feeds[`shared_values.${layer}`] = { data: cache.values[layer]!, dims };
   }
-  return { lengths: shared.map((node) => node?.length ?? 0), width: cache.capacity, feeds };
+  return { width: cache.capacity, feeds };
 }
 
 /**
