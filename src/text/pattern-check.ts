@@ -75,7 +75,10 @@ export function faultOfPattern(pattern: string): string | undefined {
 /** Longest pattern that is surely quick where it has one way through each alternative. Arbitrary. */
 const SHORT_PATTERN = 2 ** 12;
 
-/** May it take long? Not where it is short and has neither quantifiers nor groups: then no character is looked at more often than it is long. */
+/**
+ * May it take long? Not where it is short and has neither quantifiers nor groups: then no character is looked at more often
+ * than the pattern is long.
+ */
 export function mayBeSlow(pattern: string): boolean {
   if (pattern.length > SHORT_PATTERN) return true;
   for (let i = 0; i < pattern.length; i++) {

@@ -6,7 +6,10 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } f
 import { startWorker } from "../core/own-program.ts";
 import type { RenderReply, RenderRequest, RenderSetup } from "./template-protocol.ts";
 
-/** Most time of what is rendered together, four texts at most, in milliseconds by the clock and in those that this process computes. The slowest known template takes some 10. */
+/**
+ * Most time of what is rendered together, four texts at most, in milliseconds by the clock and in those that this process
+ * computes. The slowest known template takes some 10 for a text.
+ */
 const RENDER_MS = 1000;
 /** Longest wait while the process hardly computes: other programs have the processor, or the thread is gone. */
 const MAX_WAIT_MS = 8 * RENDER_MS;

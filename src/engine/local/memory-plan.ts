@@ -183,9 +183,9 @@ interface SamplingMemory {
 }
 
 /**
- * Rows in flight with their own caches and recent steps, each group's beginning once; where rows leave or steps are settled, the
- * old and the new are there. Activations of
- * prompts: the same graph runs as in training, without what follows the last layer's heads.
+ * Rows in flight with their own caches and recent steps, each group's beginning once; where rows leave or steps are settled,
+ * the old and the new are there. Activations of prompts: the same graph runs as in training, without what follows the last
+ * layer's heads.
  */
 function samplingMemory(config: ModelConfig, sampled: GroupShape): SamplingMemory {
   const { rowsPerGroup, shared, own } = sampled;

@@ -15,16 +15,16 @@ import {
   takeNumbers,
 } from "./numbers.ts";
 
-/** // [B, K, capacity, D] */
-export interface KvCache extends Numbers {
-  lengths: number[];
-  /** Length of what comes before each row's entries and is kept elsewhere (shared-prefix.ts). */
-  starts: number[];
+/** Entries of rows, as many for each. // [B, K, capacity, D] */
+export interface RowEntries extends Numbers {
   capacity: number;
 }
 
-/** A graph's results as rows' entries. // [B, K, capacity, D] */
-export type RowEntries = Omit<KvCache, "lengths" | "starts">;
+export interface KvCache extends RowEntries {
+  lengths: number[];
+  /** Length of what comes before each row's entries and is kept elsewhere (shared-prefix.ts). */
+  starts: number[];
+}
 
 /** A row of a cache to be made. */
 export interface RowSource {
@@ -91,11 +91,18 @@ export function entriesOf(
 
 const feedsOf = new WeakMap<KvCache, Record<string, Feed>>();
 
-/** The same objects for as long as the cache lives, so that each is wrapped for the runtime once. */
-export function cacheFeeds({ kvHeads, headSize }: CacheShape, cache: KvCache): Record<string, Feed> {
+/**
+ * Inputs `name_keys.i`, `name_values.i`. The same objects for as long as the cache lives, so that each is wrapped for the runtime
+ * once: a cache goes by one name.
+ */
+export function cacheFeeds(
+  { kvHeads, headSize }: CacheShape,
+  cache: KvCache,
+  name: "past" | "shared",
+): Record<string, Feed> {
   let feeds = feedsOf.get(cache);
   if (!feeds) {
-    feeds = numberFeeds(cache, "past", [cache.lengths.length, kvHeads, cache.capacity, headSize]);
+    feeds = numberFeeds(cache, name, [cache.lengths.length, kvHeads, cache.capacity, headSize]);
     feedsOf.set(cache, feeds);
   }
   return feeds;

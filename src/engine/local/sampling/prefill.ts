@@ -173,7 +173,7 @@ async function extendRows(
     tokens: { data: int64(tokens), dims: [count] },
     ...rotationFeeds(weights.config, positions, count),
     ...indexFeeds(placeRows(rows, width), weights.config, { back: false }),
-    ...cacheFeeds(weights.config, cache),
+    ...cacheFeeds(weights.config, cache, "past"),
     ...shared?.feeds,
     ...masksOf(weights, (window) => extendMask(cache, { width, window, shared: shared?.width }), ".0"),
   };

@@ -62,7 +62,7 @@ function stepFeeds(
   });
 }
 
-/** The steps as rows' entries. Their memory is given back. */
+/** The steps as rows' entries; the memory that they lay in is given back. */
 export async function settleSteps(sampler: Sampler, recent: RecentSteps): Promise<RowEntries> {
   const { config } = sampler.weights;
   const { rows, count } = recent;

@@ -21,7 +21,6 @@ import { product } from "../../../model/matrix.ts";
 import {
   cachedAttention,
   type Seen,
-  type SeenBefore,
   type SharedSeen,
   type SplitHeads,
   splitHeads,
@@ -60,7 +59,10 @@ export function extendGraph(config: ModelConfig, { shared }: { shared: boolean }
   decoderHidden(graph, config, inputs, (layer, heads) => {
     outputByHead(graph, layer, splitHeads(graph, config, heads));
     if (layer === config.layers - 1) return undefined;
-    return cachedAttention(graph, heads, layoutOf(layer), seenBefore(graph, config, layer, "B", groups));
+    return cachedAttention(graph, heads, layoutOf(layer), {
+      past: seenInputs(graph, config, layer, "past", ["B", "S"]),
+      ...(groups && { shared: sharedInputs(graph, config, layer, groups) }),
+    });
   });
   return graph;
 }
@@ -88,10 +90,10 @@ export const BLOCK = 128;
 export const BLOCKED_FROM = 128;
 
 /**
- * One new token for each of N rows: as extendGraph, but outputs [N, K, 1, D], with `recent_keys.i`, `recent_values.i` [T, N, K, D] of the T steps
- * since the rows' caches were made, masks [N, 1, 1, (W +) (S +) T + 1] and the `logits` [N, V]. Rows without a cache have
- * no `past`. For a large vocabulary also the input `inverse_temperature` and the outputs `block_highest`,
- * `block_masses` [N, blocks] (choice.ts).
+ * One new token for each of N rows: as extendGraph, but with outputs [N, K, 1, D], the inputs `recent_keys.i`,
+ * `recent_values.i` [T, N, K, D] of the T steps since the rows' caches were made, masks [N, 1, 1, (W +) (S +) T + 1] and the
+ * `logits` [N, V]. Rows without a cache have no `past`. For a large vocabulary also the input `inverse_temperature` and the
+ * outputs `block_highest`, `block_masses` [N, blocks] (choice.ts).
  */
 export function stepGraph(config: ModelConfig, { shared, past }: { shared: boolean; past: boolean }): Graph {
   const graph = createGraph();
@@ -104,16 +106,16 @@ export function stepGraph(config: ModelConfig, { shared, past }: { shared: boole
     ]),
   );
   const groups = shared ? groupInputs(graph, config, ["N", 1]) : undefined;
-  const layers = Array.from({ length: config.layers }, (_, layer) => ({
-    ...(past && { past: seenInputs(graph, config, layer, "past", ["N", "S"]) }),
-    ...(groups && { shared: { ...groups, ...seenInputs(graph, config, layer, "shared", ["R", "W"]) } }),
-    recent: recentInputs(graph, config, layer),
-  }));
   const hidden = decoderHidden(graph, config, inputs, (layer, heads) => {
     const apart = splitHeads(graph, config, heads);
     outputHeads(graph, layer, apart);
-    const mask = masks.get(maskName(config, layer))!;
-    return stepAttention(graph, { rows: heads, ...apart }, { ...layers[layer]!, mask });
+    const seen = {
+      ...(past && { past: seenInputs(graph, config, layer, "past", ["N", "S"]) }),
+      ...(groups && { shared: sharedInputs(graph, config, layer, groups) }),
+      recent: recentInputs(graph, config, layer),
+      mask: masks.get(maskName(config, layer))!,
+    };
+    return stepAttention(graph, { rows: heads, ...apart }, seen);
   });
   const logits = product(graph, hidden!, headWeight(config, inputs));
   graph.output("logits", logits);
@@ -154,17 +156,9 @@ function blockOutputs(graph: Graph, logits: Value): void {
 
 type Groups = Omit<SharedSeen, keyof Seen>;
 
-/** A layer's inputs: each row's cache, and what its group shares. */
-function seenBefore(
-  graph: Graph,
-  config: ModelConfig,
-  layer: number,
-  rows: string,
-  groups: Groups | undefined,
-): SeenBefore {
-  const past = seenInputs(graph, config, layer, "past", [rows, "S"]);
-  if (!groups) return { past };
-  return { past, shared: { ...groups, ...seenInputs(graph, config, layer, "shared", ["R", "W"]) } };
+/** What a layer's groups share. */
+function sharedInputs(graph: Graph, config: ModelConfig, layer: number, groups: Groups): SharedSeen {
+  return { ...groups, ...seenInputs(graph, config, layer, "shared", ["R", "W"]) };
 }
 
 function seenInputs(

@@ -4,7 +4,7 @@
  */
 import type { Feed } from "../../../graph/index.ts";
 import { int64 } from "../weights.ts";
-import { assembleCache, sourceOf } from "./kv-cache.ts";
+import { assembleCache, cacheFeeds, sourceOf } from "./kv-cache.ts";
 import type { KvNode } from "./kv-store.ts";
 import type { CacheShape } from "./numbers.ts";
 
@@ -59,12 +59,10 @@ export function gatherShared(
     shape,
     nodes.map((node) => sourceOf(node)),
   );
-  const dims = [nodes.length, shape.kvHeads, cache.capacity, shape.headSize];
-  const feeds: Record<string, Feed> = groupFeeds(shape, members, { most, rows: shared.length, width });
-  for (let layer = 0; layer < shape.layers; layer++) {
-    feeds[`shared_keys.${layer}`] = { data: cache.keys[layer]!, dims };
-    feeds[`shared_values.${layer}`] = { data: cache.values[layer]!, dims };
-  }
+  const feeds = {
+    ...groupFeeds(shape, members, { most, rows: shared.length, width }),
+    ...cacheFeeds(shape, cache, "shared"),
+  };
   return { width: cache.capacity, feeds };
 }
 

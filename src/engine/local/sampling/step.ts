@@ -43,7 +43,7 @@ export async function stepRows(
       ...sampler.feeds,
       tokens: { data: int64(tokens), dims: [count] },
       ...rotationFeeds(config, positions, count),
-      ...(past && cacheFeeds(config, cache)),
+      ...(past && cacheFeeds(config, cache, "past")),
       ...recentFeeds(config, recent),
       ...shared?.feeds,
       ...masksOf(sampler.weights, (window) => {
