@@ -1,6 +1,9 @@
-/** What benchmarks share: their command line, and how they show a profile. */
+/** What benchmarks share: their command line, how they show a profile, and heaps that grow as the command's do. */
 import { renderProfile } from "../src/cli/view/profile-view.ts";
+import { letHeapsGrow } from "../src/core/heap-growth.ts";
 import type { Engine } from "../src/engine/index.ts";
+
+letHeapsGrow();
 
 /** `--name value` of the command line. */
 export function argument(name: string, fallback: string): string {

@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 /** The `mulligan` executable: connects the program to this process, and nothing else. */
+import { letHeapsGrow } from "../core/heap-growth.ts";
 import { presetConfig, presets } from "../train/presets.ts";
 import type { PartialConfig } from "./config.ts";
 import { INTERRUPTED, unitOf, watchInterrupts } from "./interrupt.ts";
 import { runCli } from "./program.ts";
+
+letHeapsGrow();
 
 const presetNames = Object.keys(presets) as (keyof typeof presets)[];
 

@@ -115,6 +115,7 @@ async function prefillFresh(sampler: Sampler, sequences: readonly Int32Array[]):
 
 /** New tokens after kept sequences, rows of like length together. */
 async function prefillContinued(sampler: Sampler, items: readonly Continuation[]): Promise<KvNode[]> {
+  const { memory } = sampler;
   const { config } = sampler.weights;
   const nodes: KvNode[] = new Array(items.length);
   const order = [...items.keys()].sort((a, b) => items[b]!.rest.length - items[a]!.rest.length || a - b);
@@ -122,16 +123,14 @@ async function prefillContinued(sampler: Sampler, items: readonly Continuation[]
     const width = items[order[start]!]!.rest.length;
     const part = order.slice(start, start + Math.max(1, Math.floor(TOKENS_PER_PASS / width)));
     start += part.length;
-    const shared = chooseShared(part.map((i) => items[i]!.node));
-    const sources = part.map((i, row) => sourceOf(items[i]!.node, shared[row]));
-    const cache = assembleCache(config, sources, sampler.memory.take);
+    const chosen = chooseShared(part.map((i) => items[i]!.node));
+    const sources = part.map((i, row) => sourceOf(items[i]!.node, chosen[row]));
+    const cache = assembleCache(config, sources, memory.take);
+    const shared = gatherShared(config, chosen, memory.take, width);
     const columns = Array.from({ length: width }, (_, t) => part.map((i) => items[i]!.rest[t] ?? 0));
-    const entries = await extendRows(
-      sampler,
-      { cache, shared: gatherShared(config, shared, width) },
-      columns,
-    );
-    sampler.memory.give(cache.memory);
+    const entries = await extendRows(sampler, { cache, shared }, columns);
+    memory.give(cache.memory);
+    if (shared) memory.give(shared.memory);
     const kept = part.map((i, row) => {
       const { node, rest } = items[i]!;
       const numbers = entriesOf(config, entries, 0, row * width);

@@ -132,20 +132,26 @@ async function changeRows(sampler: Sampler, batch: Batch, waiting: Row[]): Promi
   const grown = assembleCache(weights.config, sources, take);
   store.retire({ memory: cache.memory, kept: kept.inCache });
   store.retire({ memory: settled.memory, kept: kept.inSettled });
+  const isSame = next.length === rows.length && entering.length === 0;
   return {
     ...batch,
     rows: next,
     cache: grown,
     recent: createRecentSteps(sampler, next.length, stepsLeft(next)),
-    shared: next.length === rows.length && entering.length === 0 ? batch.shared : sharedOf(weights, next),
+    shared: isSame ? batch.shared : gatherAnew(sampler, batch.shared, next),
   };
 }
 
-const sharedOf = ({ config }: Weights, rows: readonly Row[]) =>
-  gatherShared(
-    config,
-    rows.map(({ shared }) => shared),
-  );
+/** What the rows share, in place of what those before them shared. */
+function gatherAnew(
+  { weights, memory }: Sampler,
+  before: SharedPrefixes | undefined,
+  rows: readonly Row[],
+): SharedPrefixes | undefined {
+  if (before) memory.give(before.memory);
+  const shared = rows.map((row) => row.shared);
+  return gatherShared(weights.config, shared, memory.take);
+}
 const stepsLeft = (rows: readonly Row[]) =>
   Math.max(0, ...rows.map(({ limit, tokens }) => limit - tokens.length));
 

@@ -6,6 +6,7 @@ import type { Feed } from "../../../graph/index.ts";
 import { int64 } from "../weights.ts";
 import { assembleCache, cacheFeeds, sourceOf } from "./kv-cache.ts";
 import type { KvNode } from "./kv-store.ts";
+import type { MemoryPool } from "./memory-pool.ts";
 import type { CacheShape } from "./numbers.ts";
 
 /** Entries that a batch must save for groups to be worth their extra nodes. Arbitrary, not tuned. */
@@ -14,6 +15,8 @@ const WORTHWHILE = 512;
 export interface SharedPrefixes {
   /** Longest of them. */
   width: number;
+  /** Of their entries: its owner gives it back. */
+  memory: Float32Array;
   /** The inputs that sampling-graph.ts declares for groups. */
   feeds: Record<string, Feed>;
 }
@@ -41,6 +44,7 @@ export function chooseShared(prompts: readonly (KvNode | undefined)[]): (KvNode 
 export function gatherShared(
   shape: CacheShape & { heads: number },
   shared: readonly (KvNode | undefined)[],
+  take: MemoryPool["take"],
   width = 1,
 ): SharedPrefixes | undefined {
   const nodes = [...new Set(shared)].filter((node) => node !== undefined);
@@ -55,15 +59,13 @@ export function gatherShared(
     if (!node) members.reduce((a, b) => (b.length < a.length ? b : a)).push(row);
   });
   const most = Math.max(...members.map(({ length }) => length));
-  const cache = assembleCache(
-    shape,
-    nodes.map((node) => sourceOf(node)),
-  );
+  const sources = nodes.map((node) => sourceOf(node));
+  const cache = assembleCache(shape, sources, take);
   const feeds = {
     ...groupFeeds(shape, members, { most, rows: shared.length, width }),
     ...cacheFeeds(shape, cache, "shared"),
   };
-  return { width: cache.capacity, feeds };
+  return { width: cache.capacity, memory: cache.memory, feeds };
 }
 
 /**
