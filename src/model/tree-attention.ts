@@ -17,7 +17,6 @@ import {
   split,
   sub,
   sum,
-  transpose,
   type Value,
   withoutTape,
 } from "../graph/index.ts";
@@ -195,7 +194,7 @@ export function splitHeads(
   return { queries, keys, values };
 }
 
-/** What one new token of each row sees: before it, and since then, one step's tokens after the other [T, N, K, D]. */
+/** What one new token of each row sees: before it, and since then. */
 export interface StepSeen {
   past?: Seen;
   shared?: SharedSeen;
@@ -205,9 +204,8 @@ export interface StepSeen {
 }
 
 /**
- * The same for one new token per row, with few nodes: at this size each costs more than what it computes. What all rows
- * have taken lately lies by step, as steps write it, and is turned into rows here: written into rows at each step, every
- * head's entry would lie in a page of its own. // → [N, H·D]
+ * The same for one new token per row, with few nodes: at this size each costs more than what it computes.
+ * // → [N, H·D]
  */
 export function stepAttention(
   graph: Graph,
@@ -220,11 +218,7 @@ export function stepAttention(
     const perKey = heads / kvHeads;
     const grouped = reshape(graph, queries, ["N", kvHeads, perKey, size]);
     const flat = (x: Value) => reshape(graph, x, ["N", heads * size]);
-    const inRows = ({ keys, values }: Seen): Seen => ({
-      keys: transpose(graph, keys, [1, 2, 0, 3]),
-      values: transpose(graph, values, [1, 2, 0, 3]),
-    });
-    const before = [...(past ? [past] : []), inRows(recent)];
+    const before = [...(past ? [past] : []), recent];
     const scores = join(graph, [
       ...(shared ? [withoutTokens(graph, sharedScores(graph, asTable(graph, rows), shared))] : []),
       ...before.map(({ keys }) => matmul(graph, grouped, keys, { transB: true })),

@@ -194,12 +194,13 @@ function createSampler(
       graphs.kept(`prefill ${levels} levels`, threads(), () => prefillGraph(config, levels)),
     extend: ({ shared }) =>
       graphs.kept(`extend, shared ${shared}`, threads(), () => extendGraph(config, { shared })),
-    settle: () => graphs.kept("settle", threads(), () => settleGraph(config)),
+    settle: ({ isFew }) =>
+      graphs.kept(`settle, few ${isFew}`, threads(), () => settleGraph(config, { isFew })),
     step: ({ shared, past, rows, isFew }) => {
       const isSmall = parameters <= SMALL_MODEL && rows * parameters <= SMALL_STEP;
       const workers = isSmall ? 1 : threads();
-      const build = () => stepGraph(config, { shared, past });
-      const kind = `shared ${shared}, past ${past}`;
+      const build = () => stepGraph(config, { shared, past, isFew });
+      const kind = `shared ${shared}, past ${past}, few ${isFew}`;
       if (!isFew || parameters > PACKED_MODEL) return graphs.kept(`step, ${kind}`, workers, build);
       return graphs.packed(`step with packed weights, ${kind}`, workers, () => freezeInputs(build(), feeds));
     },

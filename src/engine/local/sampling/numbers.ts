@@ -57,17 +57,16 @@ export function copyEntries(
   }
 }
 
-/** Inputs or outputs `name_keys.i`, `name_values.i` of what is picked of each layer. */
+/** Inputs or outputs `name_keys.i`, `name_values.i`. */
 export function numberFeeds(
   { keys, values }: Numbers,
   name: string,
   dims: readonly number[],
-  pick: (layer: Float32Array) => Float32Array = (layer) => layer,
 ): Record<string, Feed> {
   const feeds: Record<string, Feed> = {};
   for (let layer = 0; layer < keys.length; layer++) {
-    feeds[`${name}_keys.${layer}`] = { data: pick(keys[layer]!), dims };
-    feeds[`${name}_values.${layer}`] = { data: pick(values[layer]!), dims };
+    feeds[`${name}_keys.${layer}`] = { data: keys[layer]!, dims };
+    feeds[`${name}_values.${layer}`] = { data: values[layer]!, dims };
   }
   return feeds;
 }

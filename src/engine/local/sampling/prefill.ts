@@ -30,7 +30,7 @@ export interface Sampler {
   /** stepGraph, for so many rows now, and never more than a few. */
   step(options: { shared: boolean; past: boolean; rows: number; isFew: boolean }): Promise<Session>;
   /** settleGraph. */
-  settle(): Promise<Session>;
+  settle(options: { isFew: boolean }): Promise<Session>;
   /** Counts what was computed, for tests and benchmarks. */
   computed: { prefillTokens: number; decodedTokens: number };
 }

@@ -41,9 +41,11 @@ function createSampler(storeBytes?: number, of: Weights = weights): Sampler {
     memory,
     prefill: (levels) => session(`prefill ${levels}`, () => prefillGraph(config, levels)),
     extend: ({ shared }) => session(`extend, shared ${shared}`, () => extendGraph(config, { shared })),
-    step: ({ shared, past }) =>
-      session(`step, shared ${shared}, past ${past}`, () => stepGraph(config, { shared, past })),
-    settle: () => session("settle", () => settleGraph(config)),
+    step: ({ shared, past, isFew }) =>
+      session(`step, shared ${shared}, past ${past}, few ${isFew}`, () =>
+        stepGraph(config, { shared, past, isFew }),
+      ),
+    settle: ({ isFew }) => session(`settle, few ${isFew}`, () => settleGraph(config, { isFew })),
     computed: { prefillTokens: 0, decodedTokens: 0 },
   };
 }
@@ -350,9 +352,9 @@ test.each([
   const sampler = createSampler(undefined, of);
   const watched: Sampler = {
     ...sampler,
-    settle: () => {
+    settle: (options) => {
       settled++;
-      return sampler.settle();
+      return sampler.settle(options);
     },
   };
   const requests = raggedRequests(60);

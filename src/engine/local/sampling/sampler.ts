@@ -70,12 +70,13 @@ export async function runSample(
   const waiting = [...rows].sort(
     (a, b) => b.request.prompt.length - a.request.prompt.length || a.index - b.index,
   );
+  const isFew = requests.length <= FEW;
   let batch: Batch = {
     rows: [],
     cache: assembleCache(sampler.weights.config, []),
-    recent: createRecentSteps(sampler, 0, 0),
+    recent: createRecentSteps(sampler, 0, { steps: 0, isFew }),
     shared: undefined,
-    isFew: requests.length <= FEW,
+    isFew,
   };
   for (;;) {
     batch = await changeRows(sampler, batch, waiting);
@@ -137,7 +138,7 @@ async function changeRows(sampler: Sampler, batch: Batch, waiting: Row[]): Promi
     ...batch,
     rows: next,
     cache: grown,
-    recent: createRecentSteps(sampler, next.length, stepsLeft(next)),
+    recent: createRecentSteps(sampler, next.length, { steps: stepsLeft(next), isFew: batch.isFew }),
     shared: isSame ? batch.shared : gatherAnew(sampler, batch.shared, next),
   };
 }

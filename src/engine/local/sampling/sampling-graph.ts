@@ -3,11 +3,13 @@
  * keys and values of the new tokens, which stay where they are written.
  */
 import {
+  concat,
   createGraph,
   type Dim,
   exp,
   type Graph,
   mul,
+  multiplyDims,
   reshape,
   type Shape,
   sub,
@@ -83,19 +85,26 @@ function outputByHead(graph: Graph, layer: number, { keys, values }: SplitHeads)
 }
 
 /**
- * Entries of the vocabulary that are summed up together, arbitrary; a vocabulary of fewer than BLOCKED_FROM is not. Sums by the
- * graph made sampling with 233 entries take 0.92 to 0.95 times as long, with 80 neither (docs/benchmarks.md).
+ * Entries of the vocabulary that are summed up together, arbitrary; a vocabulary of fewer than `from` is not. Sums by the
+ * graph made sampling with 233 entries take 0.92 to 0.95 times as long, with 80 neither (docs/benchmarks.md); of a few rows
+ * JavaScript sums up thousands in the time that two more outputs take.
  */
 export const BLOCK = 128;
-export const BLOCKED_FROM = 128;
+const BLOCKED = { from: 128, fromOfFew: 4096 };
+
+export interface StepShape {
+  shared: boolean;
+  past: boolean;
+  isFew: boolean;
+}
 
 /**
- * One new token for each of N rows: as extendGraph, but with outputs [N, K, 1, D], the inputs `recent_keys.i`,
- * `recent_values.i` [T, N, K, D] of the T steps since the rows' caches were made, masks [N, 1, 1, (W +) (S +) T + 1] and the
- * `logits` [N, V]. Rows without a cache have no `past`. For a large vocabulary also the input `inverse_temperature` and the
- * outputs `block_highest`, `block_masses` [N, blocks] (choice.ts).
+ * One new token for each of N rows: as extendGraph, but with inputs `recent.i` of the T steps since the rows' caches were
+ * made and outputs `new.i`, as recent-steps.ts has them, masks [N, 1, 1, (W +) (S +) T + 1] and the `logits` [N, V]. Rows
+ * without a cache have no `past`. For a large vocabulary also the input `inverse_temperature` and the outputs
+ * `block_highest`, `block_masses` [N, blocks] (choice.ts).
  */
-export function stepGraph(config: ModelConfig, { shared, past }: { shared: boolean; past: boolean }): Graph {
+export function stepGraph(config: ModelConfig, { shared, past, isFew }: StepShape): Graph {
   const graph = createGraph();
   const inputs = decoderInputs(graph, config);
   const before = [...(shared ? ["W"] : []), ...(past ? ["S"] : [])];
@@ -106,33 +115,57 @@ export function stepGraph(config: ModelConfig, { shared, past }: { shared: boole
     ]),
   );
   const groups = shared ? groupInputs(graph, config, ["N", 1]) : undefined;
+  const recent = recentInRows(graph, config, { isFew });
+  const fresh: SplitHeads[] = [];
   const hidden = decoderHidden(graph, config, inputs, (layer, heads) => {
     const apart = splitHeads(graph, config, heads);
-    outputHeads(graph, layer, apart);
+    fresh.push(apart);
     const seen = {
       ...(past && { past: seenInputs(graph, config, layer, "past", ["N", "S"]) }),
       ...(groups && { shared: sharedInputs(graph, config, layer, groups) }),
-      recent: recentInputs(graph, config, layer),
+      recent: recent[layer]!,
       mask: masks.get(maskName(config, layer))!,
     };
     return stepAttention(graph, { rows: heads, ...apart }, seen);
   });
   const logits = product(graph, hidden!, headWeight(config, inputs));
   graph.output("logits", logits);
-  if (config.vocabSize >= BLOCKED_FROM) blockOutputs(graph, logits);
+  if (config.vocabSize >= (isFew ? BLOCKED.fromOfFew : BLOCKED.from)) blockOutputs(graph, logits);
+  const all = [...fresh.map(({ keys }) => keys), ...fresh.map(({ values }) => values)];
+  const parts = isFew ? [concat(graph, all, 0)] : all;
+  parts.forEach((part, i) => void graph.output(`new.${i}`, part));
   return graph;
 }
 
-/** What steps left, as rows' entries: inputs as above, outputs `settled_keys.i` and `settled_values.i` [N, K, T, D]. */
-export function settleGraph(config: ModelConfig): Graph {
+/** What steps left, as rows' entries: inputs as above, outputs `settled.i` [N of each in it, K, T, D]. */
+export function settleGraph(config: ModelConfig, { isFew }: Pick<StepShape, "isFew">): Graph {
   const graph = createGraph();
-  for (let layer = 0; layer < config.layers; layer++) {
-    const recent = recentInputs(graph, config, layer);
-    for (const part of ["keys", "values"] as const) {
-      graph.output(`settled_${part}.${layer}`, transpose(graph, recent[part], [1, 2, 0, 3]));
-    }
-  }
+  recentParts(graph, config, isFew).forEach((part, i) => void graph.output(`settled.${i}`, part));
   return graph;
+}
+
+/** The recent steps of each layer. // [N, K, T, D] */
+function recentInRows(graph: Graph, config: ModelConfig, { isFew }: Pick<StepShape, "isFew">): Seen[] {
+  const { layers } = config;
+  const parts = recentParts(graph, config, isFew);
+  const all = isFew ? equalParts(graph, parts[0]!, 2 * layers, "N") : parts;
+  return Array.from({ length: layers }, (_, layer) => ({ keys: all[layer]!, values: all[layers + layer]! }));
+}
+
+/** So many parts of `rows` rows each. */
+function equalParts(graph: Graph, x: Value, count: number, rows: Dim): Value[] {
+  const part = { dtype: x.dtype, shape: [rows, ...x.shape.slice(1)] };
+  const attributes = { axis: { int: 0 }, num_outputs: { int: count } };
+  return graph.nodeWithOutputs("Split", [x], Array<typeof part>(count).fill(part), { attributes });
+}
+
+/** Inputs `recent.i` (recent-steps.ts) by row. // [T, N of each in it, K, D] → [N of each in it, K, T, D] */
+function recentParts(graph: Graph, { layers, kvHeads, headSize }: ModelConfig, isFew: boolean): Value[] {
+  const rows = isFew ? multiplyDims([2 * layers, "N"]) : "N";
+  return Array.from({ length: isFew ? 1 : 2 * layers }, (_, i) => {
+    const steps = graph.input(`recent.${i}`, graph.float, ["T", rows, kvHeads, headSize]);
+    return transpose(graph, steps, [1, 2, 0, 3]);
+  });
 }
 
 function blockOutputs(graph: Graph, logits: Value): void {
@@ -168,14 +201,7 @@ function seenInputs(
   name: string,
   [rows, length]: readonly [string, string],
 ): Seen {
-  return inputPair(graph, layer, name, [rows, kvHeads, length, headSize]);
-}
-
-function recentInputs(graph: Graph, { kvHeads, headSize }: ModelConfig, layer: number): Seen {
-  return inputPair(graph, layer, "recent", ["T", "N", kvHeads, headSize]);
-}
-
-function inputPair(graph: Graph, layer: number, name: string, shape: Shape): Seen {
+  const shape = [rows, kvHeads, length, headSize];
   const input = (part: string) => graph.input(`${name}_${part}.${layer}`, graph.float, shape);
   return { keys: input("keys"), values: input("values") };
 }
