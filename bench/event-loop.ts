@@ -2,9 +2,12 @@
  * Does the event loop stay free while the engine trains? Largest gap between timer ticks on the main thread during
  * training steps of a 5 M-parameter model. Run: `npx tsx bench/event-loop.ts`.
  */
+import { letHeapsGrow } from "../src/core/heap-growth.ts";
 import { openBenchModel, trainingStep } from "../src/engine/local/bench.ts";
 
 const STEPS = 5;
+
+letHeapsGrow();
 
 const engine = await openBenchModel("M", { reference: false });
 await trainingStep(engine);

@@ -198,6 +198,7 @@ export function splitHeads(
 export interface StepSeen {
   past?: Seen;
   shared?: SharedSeen;
+  /** Of the steps since the cache was made. // [N, K, T, D] */
   recent: Seen;
   /** // [N, 1, 1, (W +) (S +) T + 1] */
   mask: Value;

@@ -12,13 +12,15 @@ import type { Sampler } from "./prefill.ts";
 export const MOST_STEPS = 32;
 
 export interface RecentSteps {
+  /** All parts; settleSteps gives it back. */
   memory: Float32Array;
   /**
-   * Each layer's keys, then each layer's values. Of a few rows all layers' are one, for which a step's N are one after
-   * the other: there each array that passes to and from the runtime costs more than it takes to cut one apart.
-   * // [capacity, N of each in it, K, D]
+   * Each layer's keys, then each layer's values, with P = N rows. Of a few rows all are one part, with P = 2 · layers · N:
+   * there an array that passes to and from the runtime costs more than cutting one apart. // [capacity, P, K, D]
    */
   parts: Float32Array[];
+  /** Of all the call's samples: what one of many gives must not change when the others have ended. */
+  isFew: boolean;
   rows: number;
   count: number;
   capacity: number;
@@ -26,26 +28,29 @@ export interface RecentSteps {
 
 /** Room for as many steps as will be taken, or as many as are settled together; for one at least. */
 export function createRecentSteps(
-  { weights: { config }, memory }: Pick<Sampler, "weights" | "memory">,
+  { weights: { config }, memory: pool }: Pick<Sampler, "weights" | "memory">,
   rows: number,
   { steps, isFew }: { steps: number; isFew: boolean },
 ): RecentSteps {
   const capacity = Math.max(1, Math.min(steps, MOST_STEPS));
-  const all = memory.take(2 * config.layers * capacity * rows * config.kvHeads * config.headSize);
-  const count = isFew ? 1 : 2 * config.layers;
-  const size = all.length / count;
-  const parts = Array.from({ length: count }, (_, i) => all.subarray(i * size, (i + 1) * size));
-  return { memory: all, parts, rows, count: 0, capacity };
+  const memory = pool.take(2 * config.layers * capacity * rows * config.kvHeads * config.headSize);
+  const arrays = isFew ? 1 : 2 * config.layers;
+  const size = memory.length / arrays;
+  const parts = Array.from({ length: arrays }, (_, i) => memory.subarray(i * size, (i + 1) * size));
+  return { memory, parts, isFew, rows, count: 0, capacity };
 }
 
-/** What one step takes of a part. // [N of each in it, K, D] */
-function stepDims({ layers, kvHeads, headSize }: CacheShape, { parts, rows }: RecentSteps): number[] {
+/** One step in a part. // [P, K, D] */
+function stepDims(
+  { layers, kvHeads, headSize }: CacheShape,
+  { parts, rows }: RecentSteps,
+): [number, number, number] {
   return [(2 * layers * rows) / parts.length, kvHeads, headSize];
 }
 
 /**
  * The steps so far as inputs `recent.i`, one for each part; before the first a step of zeros, to be hidden, since the
- * runtime ends the process on products of no size in a row. // [count, N of each in it, K, D]
+ * runtime ends the process on products of no size in a row. // [count, P, K, D]
  */
 export function recentFeeds(shape: CacheShape, recent: RecentSteps): Record<string, Feed> {
   const step = stepDims(shape, recent);
@@ -59,12 +64,12 @@ export function recentFeeds(shape: CacheShape, recent: RecentSteps): Record<stri
 /** Steps that the graph is fed. */
 export const columnsOf = ({ count }: RecentSteps) => Math.max(1, count);
 
-/** Where the next step's outputs `new.i` go. // [N of each in it, K, 1, D] */
+/** Where the next step's outputs `new.i` go. // [P, K, 1, D] */
 export function nextStep(shape: CacheShape, recent: RecentSteps): Record<string, Feed> {
-  const [rows, heads, headSize] = stepDims(shape, recent) as [number, number, number];
-  const size = rows * heads * headSize;
+  const [partRows, heads, headSize] = stepDims(shape, recent);
+  const size = partRows * heads * headSize;
   const from = recent.count * size;
-  return partFeeds("new", recent.parts, [rows, heads, 1, headSize], (part) =>
+  return partFeeds("new", recent.parts, [partRows, heads, 1, headSize], (part) =>
     part.subarray(from, from + size),
   );
 }
@@ -81,14 +86,15 @@ function partFeeds(
 /** The steps as rows' entries; the memory that they lay in is given back. */
 export async function settleSteps(sampler: Sampler, recent: RecentSteps): Promise<RowEntries> {
   const { config } = sampler.weights;
-  const { rows, count, parts } = recent;
+  const { rows, count, isFew } = recent;
   const size = rows * config.kvHeads * count * config.headSize;
   const settled = { ...takeNumbers(config, size, sampler.memory.take), capacity: count };
   if (size > 0) {
-    const session = await sampler.settle({ isFew: parts.length === 1 });
-    const [all, heads, headSize] = stepDims(config, recent) as [number, number, number];
-    const into = parts.length === 1 ? [settled.memory] : [...settled.keys, ...settled.values];
-    await session.run(recentFeeds(config, recent), partFeeds("settled", into, [all, heads, count, headSize]));
+    const session = await sampler.settle({ isFew });
+    const [partRows, heads, headSize] = stepDims(config, recent);
+    const parts = isFew ? [settled.memory] : [...settled.keys, ...settled.values];
+    const into = partFeeds("settled", parts, [partRows, heads, count, headSize]);
+    await session.run(recentFeeds(config, recent), into);
   }
   sampler.memory.give(recent.memory);
   return settled;

@@ -149,13 +149,19 @@ test.each([
   { temperature: 1.3, topP: 1, topK: 0 },
   { temperature: 1, topP: 0.7, topK: 30 },
   { temperature: 0, topP: 1, topK: 0 },
+  { temperature: 1.3, topP: 1, topK: 0, rows: 3 },
+  // fewer entries are JavaScript's for a few rows
+  { temperature: 1.3, topP: 1, topK: 0, rows: 3, entries: 1000 },
 ])(
   "a large vocabulary, summed up in blocks by the graph, gives the trainer's log-probabilities: %o",
-  async (filter) => {
-    // 5,000 entries: ten blocks of which the last is not full
-    const large = tinyWeights(3, { vocab_size: 5000 });
+  async ({ rows = 12, entries = 5000, ...filter }) => {
+    // 5,000 entries: 40 blocks of which the last is not full
+    const large = tinyWeights(3, { vocab_size: entries });
     const engine = createCore(large, 2);
-    const requests = raggedRequests(12).map(({ seed }) => ({ prompt: [seed, 4999, seed % 512], seed }));
+    const requests = raggedRequests(rows).map(({ seed }) => ({
+      prompt: [seed % entries, entries - 1, seed % 512],
+      seed,
+    }));
     const samples = await engine.sample(requests, { ...plain, ...filter });
     expect(new Set(samples.flatMap(({ tokens }) => [...tokens])).size).toBeGreaterThan(10);
     if (filter.topP === 1 && filter.temperature > 0) {
@@ -314,7 +320,7 @@ test.each(Object.entries(familyFields))(
       prompt: [...prompt, ...tokens, 7, 8, ...(i % 3 === 0 ? [11] : [])],
       seed,
     });
-    for (const requests of [group, raggedRequests(20)]) {
+    for (const requests of [group, raggedRequests(20), raggedRequests(3)]) {
       const first = await largestDistance(requests);
       const retries = requests.map((request, i) => retryOf(request, first.samples[i]!.tokens, i));
       expect([first.distance, (await largestDistance(retries)).distance]).toEqual([
@@ -342,44 +348,73 @@ test("more requests than places: rows enter as others end, and each is what it i
 });
 
 test.each([
-  ["without a window", {}],
-  ["with a window in one layer", familyFields.qwen3],
-])("more steps than are settled together, %s, and what goes on from them", async (_, fields) => {
-  const of = roughWeights(7, { ...fields, max_position_embeddings: 160, vocab_size: 200 });
-  const stop = [3]; // of 200: most rows outlive the 32 steps, some do not
-  const params = { ...plain, maxTokens: 90, stop };
-  let settled = 0;
+  [60, "without a window", {}],
+  [60, "with a window in one layer", familyFields.qwen3],
+  [4, "without a window", {}],
+  [4, "with a window in one layer", familyFields.qwen3],
+])(
+  "more steps than are settled together: %i rows %s, and what goes on from them",
+  async (count, _, fields) => {
+    const of = roughWeights(7, { ...fields, max_position_embeddings: 160, vocab_size: 200 });
+    const stop = [3]; // of 200: most rows outlive the 32 steps, some do not
+    const params = { ...plain, maxTokens: 90, stop };
+    let settled = 0;
+    const sampler = createSampler(undefined, of);
+    const watched: Sampler = {
+      ...sampler,
+      settle: (options) => {
+        settled++;
+        return sampler.settle(options);
+      },
+    };
+    const requests = raggedRequests(count);
+    const samples = await sample(requests, params, watched);
+    expect(settled).toBeGreaterThan(2);
+    const lengths = samples.map(({ tokens }) => tokens.length);
+    expect(Math.max(...lengths)).toBe(90);
+    if (count > 4) {
+      expect(Math.min(...lengths)).toBeLessThan(32);
+      expect(lengths.filter((length) => length > 32 && length < 90).length).toBeGreaterThan(0);
+    }
+    const distanceOf = async (of_: SampleRequest[], drawn: typeof samples) => {
+      const expected = await fullLogprobs(of_, drawn, 1, of);
+      return Math.max(
+        ...drawn.flatMap(({ logprobs }, i) => [...logprobs].map((l, t) => Math.abs(l - expected[i]![t]!))),
+      );
+    };
+    expect(await distanceOf(requests, samples)).toBeLessThan(2e-5);
+
+    sampler.computed.prefillTokens = 0;
+    const retries = requests.map(({ prompt, seed }, i) => ({
+      prompt: [...prompt, ...samples[i]!.tokens, 7, 8],
+      seed,
+    }));
+    const continued = await sample(retries, { ...plain, stop }, watched);
+    // every sample was kept whole: its last token and one of the two new ones are all that is new
+    expect(sampler.computed.prefillTokens).toBe(2 * requests.length);
+    expect(await distanceOf(retries, continued)).toBeLessThan(2e-5);
+  },
+);
+
+test("a few rows that share a long beginning give the trainer's log-probabilities", async () => {
+  const of = roughWeights(7, { max_position_embeddings: 256, vocab_size: 200 });
+  const beginning = Array.from({ length: 200 }, (_, t) => (7 * t) % 199);
+  const requests = [1, 2, 3, 4].map((seed) => ({ prompt: [...beginning, 20 + seed, 5], seed }));
   const sampler = createSampler(undefined, of);
+  const asked: object[] = [];
   const watched: Sampler = {
     ...sampler,
-    settle: (options) => {
-      settled++;
-      return sampler.settle(options);
+    step: (options) => {
+      asked.push(options);
+      return sampler.step(options);
     },
   };
-  const requests = raggedRequests(60);
-  const samples = await sample(requests, params, watched);
-  expect(settled).toBeGreaterThan(2);
-  const lengths = samples.map(({ tokens }) => tokens.length);
-  expect([Math.min(...lengths) < 32, Math.max(...lengths)]).toEqual([true, 90]);
-  expect(lengths.filter((length) => length > 32 && length < 90).length).toBeGreaterThan(0);
-  const distanceOf = async (of_: SampleRequest[], drawn: typeof samples) => {
-    const expected = await fullLogprobs(of_, drawn, 1, of);
-    return Math.max(
-      ...drawn.flatMap(({ logprobs }, i) => [...logprobs].map((l, t) => Math.abs(l - expected[i]![t]!))),
-    );
-  };
-  expect(await distanceOf(requests, samples)).toBeLessThan(2e-5);
-
-  sampler.computed.prefillTokens = 0;
-  const retries = requests.map(({ prompt, seed }, i) => ({
-    prompt: [...prompt, ...samples[i]!.tokens, 7, 8],
-    seed,
-  }));
-  const continued = await sample(retries, { ...plain, stop }, watched);
-  // every sample was kept whole: its last token and one of the two new ones are all that is new
-  expect(sampler.computed.prefillTokens).toBe(2 * requests.length);
-  expect(await distanceOf(retries, continued)).toBeLessThan(2e-5);
+  const samples = await sample(requests, { ...plain, maxTokens: 40 }, watched);
+  expect(asked[0]).toMatchObject({ shared: true, past: true, isFew: true });
+  const expected = await fullLogprobs(requests, samples, 1, of);
+  samples.forEach(({ logprobs }, i) => {
+    logprobs.forEach((l, t) => void expect(Math.abs(l - expected[i]![t]!)).toBeLessThan(2e-5));
+  });
 });
 
 describe("the context", () => {

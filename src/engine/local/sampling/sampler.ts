@@ -30,7 +30,10 @@ const SHARE_TO_CHANGE = 0.25;
 /** A cache that grows finds its memory among what was given back before, if that had room for more. Arbitrary, not tuned. */
 const ROOM_TO_GROW = 1.5;
 
-/** So few samples are bound by reading the weights, which are then worth packing (core.ts). Arbitrary, not tuned. */
+/**
+ * So few samples are bound by reading the weights, which are then worth packing (core.ts), and by what passes to and from
+ * the runtime, which is then one array for all layers (recent-steps.ts). Arbitrary, not tuned.
+ */
 const FEW = 4;
 
 /** A sample under way. */
@@ -54,8 +57,6 @@ interface Batch {
   /** What all have taken since then. */
   recent: RecentSteps;
   shared: SharedPrefixes | undefined;
-  /** Of all the call's samples: what one of many gives must not change when the others have ended. */
-  isFew: boolean;
 }
 
 /** One sample per request, in order. Throws what checkPrompts throws. */
@@ -70,13 +71,11 @@ export async function runSample(
   const waiting = [...rows].sort(
     (a, b) => b.request.prompt.length - a.request.prompt.length || a.index - b.index,
   );
-  const isFew = requests.length <= FEW;
   let batch: Batch = {
     rows: [],
     cache: assembleCache(sampler.weights.config, []),
-    recent: createRecentSteps(sampler, 0, { steps: 0, isFew }),
+    recent: createRecentSteps(sampler, 0, { steps: 0, isFew: requests.length <= FEW }),
     shared: undefined,
-    isFew,
   };
   for (;;) {
     batch = await changeRows(sampler, batch, waiting);
@@ -135,10 +134,9 @@ async function changeRows(sampler: Sampler, batch: Batch, waiting: Row[]): Promi
   store.retire({ memory: settled.memory, kept: kept.inSettled });
   const isSame = next.length === rows.length && entering.length === 0;
   return {
-    ...batch,
     rows: next,
     cache: grown,
-    recent: createRecentSteps(sampler, next.length, { steps: stepsLeft(next), isFew: batch.isFew }),
+    recent: createRecentSteps(sampler, next.length, { steps: stepsLeft(next), isFew: recent.isFew }),
     shared: isSame ? batch.shared : gatherAnew(sampler, batch.shared, next),
   };
 }

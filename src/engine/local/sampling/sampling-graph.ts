@@ -1,6 +1,6 @@
 /**
- * The graphs of sampling. Large state goes in, only what is new comes out (docs/decisions/0004): for each layer the
- * keys and values of the new tokens, which stay where they are written.
+ * The graphs of sampling. Large state goes in, only what is new comes out (docs/decisions/0004): the keys and values of the
+ * new tokens, which stay where they are written.
  */
 import {
   concat,
@@ -69,28 +69,20 @@ export function extendGraph(config: ModelConfig, { shared }: { shared: boolean }
   return graph;
 }
 
-function outputHeads(
-  graph: Graph,
-  layer: number,
-  { keys, values }: Pick<SplitHeads, "keys" | "values">,
-): void {
-  graph.output(`new_keys.${layer}`, keys);
-  graph.output(`new_values.${layer}`, values);
-}
-
 /** Head by head, as rows' entries lie. */
 function outputByHead(graph: Graph, layer: number, { keys, values }: SplitHeads): void {
   const byHead = (x: Value) => transpose(graph, x, [1, 0, 2, 3]);
-  outputHeads(graph, layer, { keys: byHead(keys), values: byHead(values) });
+  graph.output(`new_keys.${layer}`, byHead(keys));
+  graph.output(`new_values.${layer}`, byHead(values));
 }
 
 /**
- * Entries of the vocabulary that are summed up together, arbitrary; a vocabulary of fewer than `from` is not. Sums by the
- * graph made sampling with 233 entries take 0.92 to 0.95 times as long, with 80 neither (docs/benchmarks.md); of a few rows
- * JavaScript sums up thousands in the time that two more outputs take.
+ * Entries of the vocabulary that are summed up together, arbitrary; smaller vocabularies than BLOCKED's are not. Sums by the
+ * graph made sampling with 233 entries take 0.92 to 0.95 times as long, with 80 neither (docs/benchmarks.md); for a few rows
+ * the nodes and outputs cost more than the sums. That limit is arbitrary, not tuned.
  */
 export const BLOCK = 128;
-const BLOCKED = { from: 128, fromOfFew: 4096 };
+const BLOCKED = { from: 128, fromOfFew: 1024 };
 
 export interface StepShape {
   shared: boolean;
@@ -101,8 +93,8 @@ export interface StepShape {
 /**
  * One new token for each of N rows: as extendGraph, but with inputs `recent.i` of the T steps since the rows' caches were
  * made and outputs `new.i`, as recent-steps.ts has them, masks [N, 1, 1, (W +) (S +) T + 1] and the `logits` [N, V]. Rows
- * without a cache have no `past`. For a large vocabulary also the input `inverse_temperature` and the outputs
- * `block_highest`, `block_masses` [N, blocks] (choice.ts).
+ * without a cache have no `past`. Where the graph sums up blocks (BLOCKED) also the input `inverse_temperature` and the
+ * outputs `block_highest`, `block_masses` [N, blocks] (choice.ts).
  */
 export function stepGraph(config: ModelConfig, { shared, past, isFew }: StepShape): Graph {
   const graph = createGraph();
@@ -115,7 +107,7 @@ export function stepGraph(config: ModelConfig, { shared, past, isFew }: StepShap
     ]),
   );
   const groups = shared ? groupInputs(graph, config, ["N", 1]) : undefined;
-  const recent = recentInRows(graph, config, { isFew });
+  const recent = recentByLayer(graph, config, isFew);
   const fresh: SplitHeads[] = [];
   const hidden = decoderHidden(graph, config, inputs, (layer, heads) => {
     const apart = splitHeads(graph, config, heads);
@@ -137,30 +129,30 @@ export function stepGraph(config: ModelConfig, { shared, past, isFew }: StepShap
   return graph;
 }
 
-/** What steps left, as rows' entries: inputs as above, outputs `settled.i` [N of each in it, K, T, D]. */
+/** What steps left, as rows' entries: inputs of recentRows, outputs `settled.i` [P, K, T, D] (recent-steps.ts). */
 export function settleGraph(config: ModelConfig, { isFew }: Pick<StepShape, "isFew">): Graph {
   const graph = createGraph();
-  recentParts(graph, config, isFew).forEach((part, i) => void graph.output(`settled.${i}`, part));
+  recentRows(graph, config, isFew).forEach((part, i) => void graph.output(`settled.${i}`, part));
   return graph;
 }
 
 /** The recent steps of each layer. // [N, K, T, D] */
-function recentInRows(graph: Graph, config: ModelConfig, { isFew }: Pick<StepShape, "isFew">): Seen[] {
+function recentByLayer(graph: Graph, config: ModelConfig, isFew: boolean): Seen[] {
   const { layers } = config;
-  const parts = recentParts(graph, config, isFew);
-  const all = isFew ? equalParts(graph, parts[0]!, 2 * layers, "N") : parts;
+  const parts = recentRows(graph, config, isFew);
+  const all = isFew ? cutRows(graph, parts[0]!, 2 * layers) : parts;
   return Array.from({ length: layers }, (_, layer) => ({ keys: all[layer]!, values: all[layers + layer]! }));
 }
 
-/** So many parts of `rows` rows each. */
-function equalParts(graph: Graph, x: Value, count: number, rows: Dim): Value[] {
-  const part = { dtype: x.dtype, shape: [rows, ...x.shape.slice(1)] };
+/** // [count·N, ...] → count times [N, ...] */
+function cutRows(graph: Graph, x: Value, count: number): Value[] {
+  const part = { dtype: x.dtype, shape: ["N", ...x.shape.slice(1)] };
   const attributes = { axis: { int: 0 }, num_outputs: { int: count } };
   return graph.nodeWithOutputs("Split", [x], Array<typeof part>(count).fill(part), { attributes });
 }
 
-/** Inputs `recent.i` (recent-steps.ts) by row. // [T, N of each in it, K, D] → [N of each in it, K, T, D] */
-function recentParts(graph: Graph, { layers, kvHeads, headSize }: ModelConfig, isFew: boolean): Value[] {
+/** Inputs `recent.i` (recent-steps.ts), as rows' entries. // [T, P, K, D] → [P, K, T, D] */
+function recentRows(graph: Graph, { layers, kvHeads, headSize }: ModelConfig, isFew: boolean): Value[] {
   const rows = isFew ? multiplyDims([2 * layers, "N"]) : "N";
   return Array.from({ length: isFew ? 1 : 2 * layers }, (_, i) => {
     const steps = graph.input(`recent.${i}`, graph.float, ["T", rows, kvHeads, headSize]);

@@ -11,21 +11,19 @@ import { BLOCK } from "./sampling-graph.ts";
 /** Rows that grow together, step by step. */
 export interface SteppingRows extends GrowingRows {
   recent: RecentSteps;
-  /** Only a few from the start (sampler.ts). */
-  isFew: boolean;
 }
 
 /** What one step gave: each row's scores for its next token. */
 export interface Step {
   scores(row: number): Float32Array;
-  /** For a large vocabulary. */
+  /** Where the graph sums them up. */
   blocks(row: number): Blocks | undefined;
 }
 
 /** One new token for each row, which becomes the last of its recent ones. At temperature 0 the blocks' masses mean nothing. */
 export async function stepRows(
   sampler: Sampler,
-  { cache, recent, shared, isFew }: SteppingRows,
+  { cache, recent, shared }: SteppingRows,
   tokens: readonly number[],
   temperature: number,
 ): Promise<Step> {
@@ -37,7 +35,12 @@ export async function stepRows(
   );
   const past = hasEntries(cache);
   const seen = { ...cache, capacity: past ? cache.capacity : 0 };
-  const session = await sampler.step({ shared: shared !== undefined, past, rows: count, isFew });
+  const session = await sampler.step({
+    shared: shared !== undefined,
+    past,
+    rows: count,
+    isFew: recent.isFew,
+  });
   const result = await session.run(
     {
       ...sampler.feeds,
