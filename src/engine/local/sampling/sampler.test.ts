@@ -1,5 +1,5 @@
 /** The sampler against the trainer's plain full forward pass, and against itself in other company. */
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { createRng, uniform } from "../../../core/rng.ts";
 import { createSession, type Session } from "../../../graph/index.ts";
 import { fuseTensors } from "../../../model/tensors.ts";
@@ -178,6 +178,15 @@ test.each([
   },
 );
 
+/** How often each piece of memory is among them. */
+function timesOf(memory: readonly Float32Array[]): Map<ArrayBufferLike, number> {
+  const times = new Map<ArrayBufferLike, number>();
+  for (const { buffer } of memory) {
+    if (buffer.byteLength > 0) times.set(buffer, (times.get(buffer) ?? 0) + 1);
+  }
+  return times;
+}
+
 describe("what was computed before", () => {
   const prefix = Array.from({ length: 15 }, (_, i) => 2 + (i % 20));
   const group = (seeds: number[]) => seeds.map((seed) => ({ prompt: prefix, seed }));
@@ -279,6 +288,27 @@ describe("what was computed before", () => {
     const again = await sample(group([1]), plain, sampler);
     expect(sampler.computed.prefillTokens).toBe(0);
     expect(again[0]!.tokens).toEqual(first!.tokens);
+  });
+
+  test("all memory that calls took comes back once what they kept is dropped", async () => {
+    const sampler = createSampler();
+    const [take, give] = [vi.spyOn(sampler.memory, "take"), vi.spyOn(sampler.memory, "give")];
+    const stop = [3, 4, 5, 6];
+    const prompts = group(Array.from({ length: 60 }, (_, seed) => seed));
+    const samples = await sample(prompts, { ...plain, stop }, sampler);
+    const retries = prompts.map(({ seed }, i) => ({
+      prompt: [...prefix, ...samples[i]!.tokens, 7, 8],
+      seed,
+    }));
+    await sample(retries, { ...plain, stop }, sampler);
+    await sample(retries.slice(0, 3), plain, sampler);
+    sampler.store.clear();
+    const taken = take.mock.results.map(({ value }) => value as Float32Array);
+    const given = give.mock.calls.map(([memory]) => memory);
+    expect(taken.length).toBeGreaterThan(20);
+    // the store gives more: copies of its own, of what filled too little of the memory that it lay in
+    const lost = [...timesOf(taken)].filter(([buffer, times]) => (timesOf(given).get(buffer) ?? 0) < times);
+    expect(lost.map(([{ byteLength }, times]) => ({ byteLength, times }))).toEqual([]);
   });
 
   test("a store without room keeps nothing and changes nothing", async () => {
