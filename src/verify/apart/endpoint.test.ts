@@ -78,7 +78,8 @@ describe("an answer is unscored when the endpoint", () => {
     [
       "sends without end",
       (_, response) => {
-        const more = () => response.write("x".repeat(5000), () => response.writable && more());
+        // a newer Node leaves `writable` true when the other side has gone
+        const more = () => response.write("x".repeat(5000), (error) => !error && response.writable && more());
         more();
       },
       /^the verifier sent back more than 10000 bytes$/,
