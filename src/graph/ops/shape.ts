@@ -81,6 +81,13 @@ export function split(graph: Graph, x: Value, axis: number, sizes: readonly numb
   return outputs;
 }
 
+/** Equal parts of `rows` rows, which may be known at run time only. No derivative. // [count·rows, ...] → count times [rows, ...] */
+export function cutRows(graph: Graph, x: Value, count: number, rows: Dim): Value[] {
+  const part = { dtype: x.dtype, shape: [rows, ...x.shape.slice(1)] };
+  const attributes = { axis: { int: 0 }, num_outputs: { int: count } };
+  return graph.nodeWithOutputs("Split", [x], Array<typeof part>(count).fill(part), { attributes });
+}
+
 /** Zeros around a part: the derivative of a split. */
 function pad(graph: Graph, d: Value, axis: number, sizes: readonly number[], index: number): Value {
   const rank = d.shape.length;

@@ -304,10 +304,10 @@ describe("what was computed before", () => {
     await sample(retries.slice(0, 3), plain, sampler);
     sampler.store.clear();
     const taken = take.mock.results.map(({ value }) => value as Float32Array);
-    const given = give.mock.calls.map(([memory]) => memory);
+    const given = timesOf(give.mock.calls.map(([memory]) => memory));
     expect(taken.length).toBeGreaterThan(20);
     // the store gives more: copies of its own, of what filled too little of the memory that it lay in
-    const lost = [...timesOf(taken)].filter(([buffer, times]) => (timesOf(given).get(buffer) ?? 0) < times);
+    const lost = [...timesOf(taken)].filter(([buffer, times]) => (given.get(buffer) ?? 0) < times);
     expect(lost.map(([{ byteLength }, times]) => ({ byteLength, times }))).toEqual([]);
   });
 

@@ -5,6 +5,7 @@
 import {
   concat,
   createGraph,
+  cutRows,
   type Dim,
   exp,
   type Graph,
@@ -78,8 +79,8 @@ function outputByHead(graph: Graph, layer: number, { keys, values }: SplitHeads)
 
 /**
  * Entries of the vocabulary that are summed up together, arbitrary; smaller vocabularies than BLOCKED's are not. Sums by the
- * graph made sampling with 233 entries take 0.92 to 0.95 times as long, with 80 neither (docs/benchmarks.md); for a few rows
- * the nodes and outputs cost more than the sums. That limit is arbitrary, not tuned.
+ * graph made sampling with 233 entries take 0.92 to 0.95 times as long, with 80 neither (docs/benchmarks.md). For a few rows
+ * the extra nodes and outputs pay only from more entries on: from how many is arbitrary, not tuned.
  */
 export const BLOCK = 128;
 const BLOCKED = { from: 128, fromOfFew: 1024 };
@@ -140,15 +141,8 @@ export function settleGraph(config: ModelConfig, { isFew }: Pick<StepShape, "isF
 function recentByLayer(graph: Graph, config: ModelConfig, isFew: boolean): Seen[] {
   const { layers } = config;
   const parts = recentRows(graph, config, isFew);
-  const all = isFew ? cutRows(graph, parts[0]!, 2 * layers) : parts;
+  const all = isFew ? cutRows(graph, parts[0]!, 2 * layers, "N") : parts;
   return Array.from({ length: layers }, (_, layer) => ({ keys: all[layer]!, values: all[layers + layer]! }));
-}
-
-/** // [count·N, ...] → count times [N, ...] */
-function cutRows(graph: Graph, x: Value, count: number): Value[] {
-  const part = { dtype: x.dtype, shape: ["N", ...x.shape.slice(1)] };
-  const attributes = { axis: { int: 0 }, num_outputs: { int: count } };
-  return graph.nodeWithOutputs("Split", [x], Array<typeof part>(count).fill(part), { attributes });
 }
 
 /** Inputs `recent.i` (recent-steps.ts), as rows' entries. // [T, P, K, D] → [P, K, T, D] */
