@@ -19,15 +19,18 @@ export interface Feed {
   dims: readonly number[];
 }
 
+export type Feeds = Readonly<Record<string, Feed>>;
+
+export interface RunOptions {
+  /** Arrays for results: the others lie in the session's own memory, and hold it, after release too, until they are collected. */
+  into?: Feeds | undefined;
+  /** Feeds of inputs that `feeds` has none for. One object for many runs: to copy it into each run's costs 50 µs. */
+  weights?: Feeds | undefined;
+}
+
 export interface Session {
-  /**
-   * Feeds that the graph has no input for are left aside. Results go `into` arrays of the caller's where there are any: the
-   * others lie in the session's own memory, and hold it, after release too, until they are collected.
-   */
-  run(
-    feeds: Readonly<Record<string, Feed>>,
-    into?: Readonly<Record<string, Feed>>,
-  ): Promise<Record<string, { data: TensorData; dims: readonly number[] }>>;
+  /** Feeds that the graph has no input for are left aside. */
+  run(feeds: Feeds, options?: RunOptions): Promise<Record<string, Feed>>;
   /** Ends the measuring that `profile` asked for: once, before release. Undefined when nothing was asked for. */
   profile(): Promise<GraphProfile | undefined>;
   release(): Promise<void>;
@@ -50,6 +53,16 @@ export interface SessionOptions {
   memory?: "kept" | "pooled" | "returned";
 }
 
+/**
+ * How a session's other threads wait for work. By default they ask for it without a pause for long after a run, which takes
+ * their cores from JavaScript and from the next session's threads. Arbitrary, not tuned (docs/decisions/0025).
+ */
+const WAITING = { spin_duration_us: "1000", spin_backoff_max: "8" };
+
+/** A feed's tensor is remembered with it: by a WeakMap it cost a microsecond for each feed that never comes again. */
+const TENSOR = Symbol("tensor");
+type RememberedFeed = Feed & { [TENSOR]?: Tensor };
+
 export async function createSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
   const ort = require("onnxruntime-node") as typeof import("onnxruntime-node");
   const optimization = options.optimization ?? (graph.float === "float64" ? "basic" : "all");
@@ -64,38 +77,34 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     logSeverityLevel: 3,
     enableCpuMemArena: memory !== "returned",
     enableMemPattern: memory === "kept",
+    extra: { session: { intra_op: WAITING } },
     ...(profileFile && { enableProfiling: true, profileFilePrefix: profileFile.prefix }),
   });
   let [runs, seconds] = [0, 0];
-  /** Feeds that come again as the same object (weights, a cache) are wrapped once. */
-  const wrapped = new WeakMap<Feed, Tensor>();
-  const wrap = (dtype: DType, feed: Feed): Tensor => {
-    const tensor = wrapped.get(feed) ?? new ort.Tensor(dtype, feed.data as never, feed.dims);
-    wrapped.set(feed, tensor);
-    return tensor;
-  };
-  const fetchesOf = (into: Readonly<Record<string, Feed>> = {}) =>
+  const fetchesOf = (into: Feeds = {}) =>
     Object.fromEntries(
-      graph.outputs.map(({ name, dtype }) => [name, into[name] ? wrap(dtype, into[name]) : null]),
+      graph.outputs.map(({ name, dtype }) => [name, into[name] ? tensorOf(dtype, into[name]) : null]),
     );
+  /** Makes a feed a tensor once, should it come again (weights, a cache). */
+  const tensorOf = (dtype: DType, feed: RememberedFeed): Tensor => {
+    const known = feed[TENSOR];
+    if (known && known.data === feed.data && known.dims === feed.dims) return known;
+    feed[TENSOR] = new ort.Tensor(dtype, feed.data as never, feed.dims);
+    return feed[TENSOR];
+  };
   return {
-    async run(feeds, into) {
+    async run(feeds, { into, weights } = {}) {
       const tensors: Record<string, Tensor> = {};
       for (const { name, dtype } of graph.inputs) {
-        const feed = feeds[name];
+        const feed = feeds[name] ?? weights?.[name];
         if (!feed) throw new MulliganError("graph", `run: every input needs a feed, got none for "${name}"`);
-        tensors[name] = wrap(dtype, feed);
+        tensors[name] = tensorOf(dtype, feed);
       }
       const start = performance.now();
       const results = await session.run(tensors, fetchesOf(into));
       runs++;
       seconds += (performance.now() - start) / 1000;
-      return Object.fromEntries(
-        Object.entries(results).map(([name, tensor]) => [
-          name,
-          { data: tensor.data as TensorData, dims: tensor.dims },
-        ]),
-      );
+      return results as Record<string, Tensor & Feed>;
     },
     async profile() {
       if (!profileFile) return undefined;

@@ -82,12 +82,11 @@ async function prefillFresh(sampler: Sampler, sequences: readonly Int32Array[]):
     const session = await sampler.prefill(slots.levels.length);
     const { entries, into } = roomFor(sampler, tokens.length);
     const feeds = {
-      ...sampler.feeds,
       tokens: { data: int64(tokens), dims: [tokens.length] },
       ...rotationFeeds(config, tree.positions, tokens.length),
       ...layoutFeeds(slots, config, { back: false }),
     };
-    await session.run(feeds, into);
+    await session.run(feeds, { weights: sampler.feeds, into });
     sampler.computed.prefillTokens += tree.tokens.length;
     const segments: KvNode[] = [];
     const kept: KvNode[] = [];
@@ -168,7 +167,6 @@ async function extendRows(
   const session = await sampler.extend({ shared: shared !== undefined });
   const { entries, into } = roomFor(sampler, count);
   const feeds = {
-    ...sampler.feeds,
     tokens: { data: int64(tokens), dims: [count] },
     ...rotationFeeds(weights.config, positions, count),
     ...indexFeeds(placeRows(rows, width), weights.config, { back: false }),
@@ -176,7 +174,7 @@ async function extendRows(
     ...shared?.feeds,
     ...masksOf(weights, (window) => extendMask(cache, { width, window, shared: shared?.width }), ".0"),
   };
-  await session.run(feeds, into);
+  await session.run(feeds, { weights: sampler.feeds, into });
   sampler.computed.prefillTokens += count;
   return entries;
 }

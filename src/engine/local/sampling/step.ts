@@ -43,7 +43,6 @@ export async function stepRows(
   });
   const result = await session.run(
     {
-      ...sampler.feeds,
       tokens: { data: int64(tokens), dims: [count] },
       ...rotationFeeds(config, positions, count),
       ...(past && cacheFeeds(config, cache, "past")),
@@ -57,7 +56,7 @@ export async function stepRows(
       }),
       inverse_temperature: { data: Float32Array.of(temperature > 0 ? 1 / temperature : 1), dims: [] },
     },
-    nextStep(config, recent),
+    { weights: sampler.feeds, into: nextStep(config, recent) },
   );
   recent.count++;
   sampler.computed.decodedTokens += count;

@@ -41,7 +41,7 @@ export async function runForward(
   let computedTokens = 0;
   for (const { shape, entries, tokens, feeds } of planPass(engine, data, { temperature, back: false })) {
     const scores = emptyScores(entries);
-    await (await engine.session(shape)).run({ ...engine.feeds, ...feeds }, { logprobs: scores });
+    await (await engine.session(shape)).run(feeds, { weights: engine.feeds, into: { logprobs: scores } });
     entries.scatter(scores.data, logprobs);
     computedTokens += tokens;
   }
@@ -68,8 +68,8 @@ export async function runForwardBackward(
     const session = await engine.session(shape);
     const scores = emptyScores(entries);
     await session.run(
-      { ...engine.feeds, ...feeds, ...lossFeeds(data, entries, loss) },
-      { ...derivatives, loss: sum, logprobs: scores },
+      { ...feeds, ...lossFeeds(data, entries, loss) },
+      { weights: engine.feeds, into: { ...derivatives, loss: sum, logprobs: scores } },
     );
     total += sum.data[0]!;
     entries.scatter(scores.data, logprobs);
