@@ -22,7 +22,7 @@ export {
   unpackNibbles,
 } from "./ops/quantized.ts";
 export { type Rotation, rope } from "./ops/rope.ts";
-export { concat, cutRows, split, transpose } from "./ops/shape.ts";
+export { concat, cutEqually, split, transpose } from "./ops/shape.ts";
 export { logSoftmax, softmax, tokenLogprob } from "./ops/softmax.ts";
 export { createSession, type Feed, type Session, type SessionOptions } from "./session.ts";
 export {

@@ -6,7 +6,7 @@ import type { Graph } from "../graph.ts";
 import { type Dim, graphError, multiplyDims, type Shape, type Value } from "../value.ts";
 import { add, mul } from "./arithmetic.ts";
 import { matmul } from "./matmul.ts";
-import { cutRows, transpose } from "./shape.ts";
+import { cutEqually, transpose } from "./shape.ts";
 
 export interface QuantizedMatrix {
   /** Inputs by outputs, as the runtime's integer product takes them. // int8 [K, N] */
@@ -41,7 +41,7 @@ export function quantizedLinear(graph: Graph, x: Value, matrix: QuantizedMatrix,
   const doubled = [multiplyDims([2, rows]), outputs];
   const factors = [pieces, values, one, scales, zeroPoint(graph)];
   const products = graph.node("MatMulIntegerToFloat", factors, graph.float, doubled, MICROSOFT);
-  const [coarse, fine] = cutRows(graph, products, 2, rows) as [Value, Value];
+  const [coarse, fine] = cutEqually(graph, products, 0, 2, rows) as [Value, Value];
   const finer = graph.node("Mul", [fine, graph.scalar(1 / FINER)], graph.float, shape);
   const sum = graph.node("Add", [coarse, finer], graph.float, shape);
   const product = graph.node("Mul", [sum, unit], graph.float, shape);

@@ -81,10 +81,10 @@ export function split(graph: Graph, x: Value, axis: number, sizes: readonly numb
   return outputs;
 }
 
-/** Equal parts of `rows` rows, which may be known at run time only. No derivative. // [count·rows, ...] → count times [rows, ...] */
-export function cutRows(graph: Graph, x: Value, count: number, rows: Dim): Value[] {
-  const part = { dtype: x.dtype, shape: [rows, ...x.shape.slice(1)] };
-  const attributes = { axis: { int: 0 }, num_outputs: { int: count } };
+/** Equal parts along an axis, of a size that may be known at run time only. No derivative. // [..., count·size, ...] → count times [..., size, ...] */
+export function cutEqually(graph: Graph, x: Value, axis: number, count: number, size: Dim): Value[] {
+  const part = { dtype: x.dtype, shape: x.shape.with(axis, size) };
+  const attributes = { axis: { int: axis }, num_outputs: { int: count } };
   return graph.nodeWithOutputs("Split", [x], Array<typeof part>(count).fill(part), { attributes });
 }
 

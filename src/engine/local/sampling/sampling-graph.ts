@@ -5,7 +5,7 @@
 import {
   concat,
   createGraph,
-  cutRows,
+  cutEqually,
   type Dim,
   exp,
   type Graph,
@@ -130,28 +130,36 @@ export function stepGraph(config: ModelConfig, { shared, past, isFew }: StepShap
   return graph;
 }
 
-/** What steps left, as rows' entries: inputs of recentRows, outputs `settled.i` [P, K, T, D] (recent-steps.ts). */
+/** What steps left, as rows' entries: inputs of recentInputs, outputs `settled.i` [P, K, T, D] (recent-steps.ts). */
 export function settleGraph(config: ModelConfig, { isFew }: Pick<StepShape, "isFew">): Graph {
   const graph = createGraph();
-  recentRows(graph, config, isFew).forEach((part, i) => void graph.output(`settled.${i}`, part));
+  recentInputs(graph, config, isFew).forEach(
+    (steps, i) => void graph.output(`settled.${i}`, intoRows(graph, steps)),
+  );
   return graph;
 }
 
 /** The recent steps of each layer. // [N, K, T, D] */
 function recentByLayer(graph: Graph, config: ModelConfig, isFew: boolean): Seen[] {
   const { layers } = config;
-  const parts = recentRows(graph, config, isFew);
-  const all = isFew ? cutRows(graph, parts[0]!, 2 * layers, "N") : parts;
+  const parts = recentInputs(graph, config, isFew);
+  // cut apart before they are turned, which the runtime then does within the products
+  const apart = isFew ? cutEqually(graph, parts[0]!, 1, 2 * layers, "N") : parts;
+  const all = apart.map((steps) => intoRows(graph, steps));
   return Array.from({ length: layers }, (_, layer) => ({ keys: all[layer]!, values: all[layers + layer]! }));
 }
 
-/** Inputs `recent.i` (recent-steps.ts), as rows' entries. // [T, P, K, D] → [P, K, T, D] */
-function recentRows(graph: Graph, { layers, kvHeads, headSize }: ModelConfig, isFew: boolean): Value[] {
+/** Inputs `recent.i` (recent-steps.ts). // [T, P, K, D] */
+function recentInputs(graph: Graph, { layers, kvHeads, headSize }: ModelConfig, isFew: boolean): Value[] {
   const rows = isFew ? multiplyDims([2 * layers, "N"]) : "N";
-  return Array.from({ length: isFew ? 1 : 2 * layers }, (_, i) => {
-    const steps = graph.input(`recent.${i}`, graph.float, ["T", rows, kvHeads, headSize]);
-    return transpose(graph, steps, [1, 2, 0, 3]);
-  });
+  return Array.from({ length: isFew ? 1 : 2 * layers }, (_, i) =>
+    graph.input(`recent.${i}`, graph.float, ["T", rows, kvHeads, headSize]),
+  );
+}
+
+/** Steps as rows' entries. // [T, P, K, D] → [P, K, T, D] */
+function intoRows(graph: Graph, steps: Value): Value {
+  return transpose(graph, steps, [1, 2, 0, 3]);
 }
 
 function blockOutputs(graph: Graph, logits: Value): void {
