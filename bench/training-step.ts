@@ -60,7 +60,7 @@ function productsOfStep(): Product[] {
 }
 
 /**
- * Seconds of a product as the engine's graphs compute it, alone: the threads of idle sessions would spin beside it. Only
+ * Seconds of a product as the engine's graphs compute it, alone: an idle session's threads wait actively for a millisecond. Only
  * a row is returned, so that no copy is measured.
  */
 async function productSeconds({ dims: [m, k, n], batch, transA = false, transB = false }: Product) {

@@ -1,9 +1,9 @@
 /** Inputs that no longer change: as constants the runtime packs them for its products once, instead of at every run. */
 import type { Graph, TensorData } from "./graph.ts";
-import type { Feed } from "./session.ts";
+import type { Feeds } from "./session.ts";
 
 /** The graph with those of its inputs as constants, with the numbers that the feeds hold when a session is made. */
-export function freezeInputs(graph: Graph, feeds: Readonly<Record<string, Feed>>): Graph {
+export function freezeInputs(graph: Graph, feeds: Feeds): Graph {
   const isFrozen = ({ name }: { name: string }) => name in feeds;
   const frozen = graph.inputs.filter(isFrozen).map((value) => ({
     value: { ...value, shape: [...feeds[value.name]!.dims] },

@@ -24,7 +24,14 @@ export {
 export { type Rotation, rope } from "./ops/rope.ts";
 export { concat, cutEqually, split, transpose } from "./ops/shape.ts";
 export { logSoftmax, softmax, tokenLogprob } from "./ops/softmax.ts";
-export { createSession, type Feed, type Session, type SessionOptions } from "./session.ts";
+export {
+  createSession,
+  type Feed,
+  type Feeds,
+  type Result,
+  type Session,
+  type SessionOptions,
+} from "./session.ts";
 export {
   type Dim,
   type DType,

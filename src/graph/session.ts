@@ -14,6 +14,7 @@ import type { DType } from "./value.ts";
 // CommonJS on purpose: the runtime is loaded when the first session is made, not when the library is imported.
 const require = createRequire(import.meta.url);
 
+/** The session remembers with a feed what the runtime made of it, should the feed come again (weights, a cache). */
 export interface Feed {
   data: TensorData;
   dims: readonly number[];
@@ -21,16 +22,16 @@ export interface Feed {
 
 export type Feeds = Readonly<Record<string, Feed>>;
 
-export interface RunOptions {
-  /** Arrays for results: the others lie in the session's own memory, and hold it, after release too, until they are collected. */
-  into?: Feeds | undefined;
-  /** Feeds of inputs that `feeds` has none for. One object for many runs: to copy it into each run's costs 50 µs. */
-  weights?: Feeds | undefined;
-}
+export type Result = Readonly<Feed>;
 
 export interface Session {
-  /** Feeds that the graph has no input for are left aside. */
-  run(feeds: Feeds, options?: RunOptions): Promise<Record<string, Feed>>;
+  /**
+   * An input takes the first of several feeds with its name; the rest is left aside. Feeds that stay the same from run to run are
+   * better handed over beside the others than copied into them (docs/decisions/0025). Results go `into` arrays of the
+   * caller's where there are any: the others lie in the session's own memory, and hold it, after release too, until they
+   * are collected. Throws MulliganError `graph` for an input without a feed.
+   */
+  run(feeds: Feeds | readonly Feeds[], into?: Feeds): Promise<Record<string, Result>>;
   /** Ends the measuring that `profile` asked for: once, before release. Undefined when nothing was asked for. */
   profile(): Promise<GraphProfile | undefined>;
   release(): Promise<void>;
@@ -55,11 +56,11 @@ export interface SessionOptions {
 
 /**
  * How a session's other threads wait for work. By default they ask for it without a pause for long after a run, which takes
- * their cores from JavaScript and from the next session's threads. Arbitrary, not tuned (docs/decisions/0025).
+ * their cores from JavaScript and from the next session's threads. Waits of 500 to 5000 µs did as well (docs/decisions/0025).
  */
 const WAITING = { spin_duration_us: "1000", spin_backoff_max: "8" };
 
-/** A feed's tensor is remembered with it: by a WeakMap it cost a microsecond for each feed that never comes again. */
+/** On the feed itself: a WeakMap took a microsecond for each feed that never comes again. */
 const TENSOR = Symbol("tensor");
 type RememberedFeed = Feed & { [TENSOR]?: Tensor };
 
@@ -85,18 +86,19 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     Object.fromEntries(
       graph.outputs.map(({ name, dtype }) => [name, into[name] ? tensorOf(dtype, into[name]) : null]),
     );
-  /** Makes a feed a tensor once, should it come again (weights, a cache). */
+  /** Made anew where the feed has changed since. */
   const tensorOf = (dtype: DType, feed: RememberedFeed): Tensor => {
     const known = feed[TENSOR];
-    if (known && known.data === feed.data && known.dims === feed.dims) return known;
+    if (known?.data === feed.data && known.dims === feed.dims && known.type === dtype) return known;
     feed[TENSOR] = new ort.Tensor(dtype, feed.data as never, feed.dims);
     return feed[TENSOR];
   };
   return {
-    async run(feeds, { into, weights } = {}) {
+    async run(feeds, into) {
+      const all: readonly Feeds[] = Array.isArray(feeds) ? feeds : [feeds];
       const tensors: Record<string, Tensor> = {};
       for (const { name, dtype } of graph.inputs) {
-        const feed = feeds[name] ?? weights?.[name];
+        const feed = all.find((some) => some[name])?.[name];
         if (!feed) throw new MulliganError("graph", `run: every input needs a feed, got none for "${name}"`);
         tensors[name] = tensorOf(dtype, feed);
       }
@@ -104,7 +106,7 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
       const results = await session.run(tensors, fetchesOf(into));
       runs++;
       seconds += (performance.now() - start) / 1000;
-      return results as Record<string, Tensor & Feed>;
+      return results as Record<string, Tensor & Result>;
     },
     async profile() {
       if (!profileFile) return undefined;

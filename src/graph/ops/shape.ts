@@ -81,7 +81,10 @@ export function split(graph: Graph, x: Value, axis: number, sizes: readonly numb
   return outputs;
 }
 
-/** Equal parts along an axis, of a size that may be known at run time only. No derivative. // [..., count·size, ...] → count times [..., size, ...] */
+/**
+ * Equal parts along an axis, of a size that may be known at run time only. No derivative.
+ * // [..., count·size, ...] → count times [..., size, ...]
+ */
 export function cutEqually(graph: Graph, x: Value, axis: number, count: number, size: Dim): Value[] {
   const part = { dtype: x.dtype, shape: x.shape.with(axis, size) };
   const attributes = { axis: { int: axis }, num_outputs: { int: count } };

@@ -86,7 +86,7 @@ async function prefillFresh(sampler: Sampler, sequences: readonly Int32Array[]):
       ...rotationFeeds(config, tree.positions, tokens.length),
       ...layoutFeeds(slots, config, { back: false }),
     };
-    await session.run(feeds, { weights: sampler.feeds, into });
+    await session.run([feeds, sampler.feeds], into);
     sampler.computed.prefillTokens += tree.tokens.length;
     const segments: KvNode[] = [];
     const kept: KvNode[] = [];
@@ -170,11 +170,10 @@ async function extendRows(
     tokens: { data: int64(tokens), dims: [count] },
     ...rotationFeeds(weights.config, positions, count),
     ...indexFeeds(placeRows(rows, width), weights.config, { back: false }),
-    ...cacheFeeds(weights.config, cache, "past"),
-    ...shared?.feeds,
     ...masksOf(weights, (window) => extendMask(cache, { width, window, shared: shared?.width }), ".0"),
   };
-  await session.run(feeds, { weights: sampler.feeds, into });
+  const kept = [cacheFeeds(weights.config, cache, "past"), ...(shared ? [shared.feeds] : []), sampler.feeds];
+  await session.run([feeds, ...kept], into);
   sampler.computed.prefillTokens += count;
   return entries;
 }

@@ -94,7 +94,7 @@ export async function settleSteps(sampler: Sampler, recent: RecentSteps): Promis
     const [partRows, heads, headSize] = stepDims(config, recent);
     const parts = isFew ? [settled.memory] : [...settled.keys, ...settled.values];
     const into = partFeeds("settled", parts, [partRows, heads, count, headSize]);
-    await session.run(recentFeeds(config, recent), { into });
+    await session.run(recentFeeds(config, recent), into);
   }
   sampler.memory.give(recent.memory);
   return settled;

@@ -41,23 +41,24 @@ export async function stepRows(
     rows: count,
     isFew: recent.isFew,
   });
-  const result = await session.run(
-    {
-      tokens: { data: int64(tokens), dims: [count] },
-      ...rotationFeeds(config, positions, count),
-      ...(past && cacheFeeds(config, cache, "past")),
-      ...recentFeeds(config, recent),
-      ...shared?.feeds,
-      ...masksOf(sampler.weights, (window) => {
-        const recentColumns = { length: recent.count, width: columnsOf(recent) };
-        const columns = { width: 1, window, shared: shared?.width, recent: recentColumns };
-        const { data, dims } = extendMask(seen, columns);
-        return { data, dims: [count, 1, 1, dims.at(-1)!] };
-      }),
-      inverse_temperature: { data: Float32Array.of(temperature > 0 ? 1 / temperature : 1), dims: [] },
-    },
-    { weights: sampler.feeds, into: nextStep(config, recent) },
-  );
+  const feeds = {
+    tokens: { data: int64(tokens), dims: [count] },
+    ...rotationFeeds(config, positions, count),
+    ...recentFeeds(config, recent),
+    ...masksOf(sampler.weights, (window) => {
+      const recentColumns = { length: recent.count, width: columnsOf(recent) };
+      const columns = { width: 1, window, shared: shared?.width, recent: recentColumns };
+      const { data, dims } = extendMask(seen, columns);
+      return { data, dims: [count, 1, 1, dims.at(-1)!] };
+    }),
+    inverse_temperature: { data: Float32Array.of(temperature > 0 ? 1 / temperature : 1), dims: [] },
+  };
+  const kept = [
+    ...(past ? [cacheFeeds(config, cache, "past")] : []),
+    ...(shared ? [shared.feeds] : []),
+    sampler.feeds,
+  ];
+  const result = await session.run([feeds, ...kept], nextStep(config, recent));
   recent.count++;
   sampler.computed.decodedTokens += count;
   const rowOf = (name: string, row: number) => {

@@ -41,7 +41,7 @@ export async function runForward(
   let computedTokens = 0;
   for (const { shape, entries, tokens, feeds } of planPass(engine, data, { temperature, back: false })) {
     const scores = emptyScores(entries);
-    await (await engine.session(shape)).run(feeds, { weights: engine.feeds, into: { logprobs: scores } });
+    await (await engine.session(shape)).run([feeds, engine.feeds], { logprobs: scores });
     entries.scatter(scores.data, logprobs);
     computedTokens += tokens;
   }
@@ -67,10 +67,11 @@ export async function runForwardBackward(
   for (const { shape, entries, tokens, feeds } of planPass(engine, data, options)) {
     const session = await engine.session(shape);
     const scores = emptyScores(entries);
-    await session.run(
-      { ...feeds, ...lossFeeds(data, entries, loss) },
-      { weights: engine.feeds, into: { ...derivatives, loss: sum, logprobs: scores } },
-    );
+    await session.run([feeds, lossFeeds(data, entries, loss), engine.feeds], {
+      ...derivatives,
+      loss: sum,
+      logprobs: scores,
+    });
     total += sum.data[0]!;
     entries.scatter(scores.data, logprobs);
     for (const { name, offset, size } of tensors) {
