@@ -47,12 +47,12 @@ export interface LocalEngineOptions {
 }
 
 /**
- * A step of decoding with few products in a model that one core's cache nearly holds is done before a second thread has
- * woken up: before this rule 0.8 M parameters took 0.90 ms for 16 rows with one thread and 1.56 with two; for 32 rows
- * neither was the faster in two runs.
+ * A step of decoding with few products in a model that one core's cache nearly holds is done before a second thread helps:
+ * of 0.8 M parameters one row takes 0.83 times as long with one thread as with two, six rows 1.06 times, twelve 1.13
+ * (docs/decisions/0025).
  */
 const SMALL_MODEL = 2 ** 21;
-const SMALL_STEP = 2 ** 24;
+const SMALL_STEP = 2 ** 22;
 
 /** An optimiser's step by replicas: all sum up gradients, then all step, then all settle. */
 export interface Core extends Engine {
