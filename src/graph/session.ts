@@ -82,10 +82,6 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     ...(profileFile && { enableProfiling: true, profileFilePrefix: profileFile.prefix }),
   });
   let [runs, seconds] = [0, 0];
-  const fetchesOf = (into: Feeds = {}) =>
-    Object.fromEntries(
-      graph.outputs.map(({ name, dtype }) => [name, into[name] ? tensorOf(dtype, into[name]) : null]),
-    );
   /** Made anew where the feed has changed since. */
   const tensorOf = (dtype: DType, feed: RememberedFeed): Tensor => {
     const known = feed[TENSOR];
@@ -93,6 +89,10 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     feed[TENSOR] = new ort.Tensor(dtype, feed.data as never, feed.dims);
     return feed[TENSOR];
   };
+  const fetchesOf = (into: Feeds = {}) =>
+    Object.fromEntries(
+      graph.outputs.map(({ name, dtype }) => [name, into[name] ? tensorOf(dtype, into[name]) : null]),
+    );
   return {
     async run(feeds, into) {
       const all: readonly Feeds[] = Array.isArray(feeds) ? feeds : [feeds];

@@ -2,7 +2,7 @@
  * Keys and values of prompts, before anything is sampled. What is kept from earlier samples is not computed again, and
  * of what is new each distinct prefix is computed once.
  */
-import type { Feed, Session } from "../../../graph/index.ts";
+import type { Feed, Feeds, Session } from "../../../graph/index.ts";
 import { maskWindows } from "../../../model/window.ts";
 import { extendMask } from "../prefixes/masks.ts";
 import { treeRuns } from "../prefixes/runs.ts";
@@ -147,6 +147,11 @@ export interface GrowingRows {
   shared: SharedPrefixes | undefined;
 }
 
+/** What stays the same from step to step. */
+export function lastingFeeds({ weights, feeds }: Sampler, { cache, shared }: GrowingRows): Feeds[] {
+  return [cacheFeeds(weights.config, cache, "past"), shared?.feeds ?? {}, feeds];
+}
+
 /** A pass of new tokens over caches: `columns[t][row]`. Returns the entries of token row · T + t. */
 async function extendRows(
   sampler: Sampler,
@@ -172,8 +177,7 @@ async function extendRows(
     ...indexFeeds(placeRows(rows, width), weights.config, { back: false }),
     ...masksOf(weights, (window) => extendMask(cache, { width, window, shared: shared?.width }), ".0"),
   };
-  const kept = [cacheFeeds(weights.config, cache, "past"), ...(shared ? [shared.feeds] : []), sampler.feeds];
-  await session.run([feeds, ...kept], into);
+  await session.run([feeds, ...lastingFeeds(sampler, { cache, shared })], into);
   sampler.computed.prefillTokens += count;
   return entries;
 }

@@ -3,8 +3,8 @@ import { extendMask } from "../prefixes/masks.ts";
 import { rotationFeeds } from "../training/passes.ts";
 import { int64 } from "../weights.ts";
 import type { Blocks } from "./choice.ts";
-import { cacheFeeds, hasEntries } from "./kv-cache.ts";
-import { type GrowingRows, masksOf, type Sampler } from "./prefill.ts";
+import { hasEntries } from "./kv-cache.ts";
+import { type GrowingRows, lastingFeeds, masksOf, type Sampler } from "./prefill.ts";
 import { columnsOf, nextStep, type RecentSteps, recentFeeds } from "./recent-steps.ts";
 import { BLOCK } from "./sampling-graph.ts";
 
@@ -53,12 +53,8 @@ export async function stepRows(
     }),
     inverse_temperature: { data: Float32Array.of(temperature > 0 ? 1 / temperature : 1), dims: [] },
   };
-  const kept = [
-    ...(past ? [cacheFeeds(config, cache, "past")] : []),
-    ...(shared ? [shared.feeds] : []),
-    sampler.feeds,
-  ];
-  const result = await session.run([feeds, ...kept], nextStep(config, recent));
+  const lasting = lastingFeeds(sampler, { cache, shared });
+  const result = await session.run([feeds, ...lasting], nextStep(config, recent));
   recent.count++;
   sampler.computed.decodedTokens += count;
   const rowOf = (name: string, row: number) => {
